@@ -1,0 +1,108 @@
+#include "base/dtype.h"
+
+#include <bit>
+#include <cstring>
+
+#include "base/error.h"
+
+namespace calotype {
+
+const char* name_of(DType dtype) {
+  switch (dtype) {
+    case DType::f32:
+      return "f32";
+    case DType::f64:
+      return "f64";
+    case DType::f16:
+      return "f16";
+    case DType::bf16:
+      return "bf16";
+    case DType::q8_0:
+      return "q8_0";
+    case DType::i32:
+      return "i32";
+    case DType::i64:
+      return "i64";
+    case DType::u8:
+      return "u8";
+  }
+  return "?";
+}
+
+int64_t bytes_of(DType dtype, int64_t count) {
+  switch (dtype) {
+    case DType::f32:
+    case DType::i32:
+      return count * 4;
+    case DType::f64:
+    case DType::i64:
+      return count * 8;
+    case DType::f16:
+    case DType::bf16:
+      return count * 2;
+    case DType::q8_0:
+      return (count + 31) / 32 * 34;
+    case DType::u8:
+      return count;
+  }
+  return count;
+}
+
+float to_float(Float16 value) {
+  const uint32_t sign = uint32_t{value.bits & 0x8000u} << 16;
+  const uint32_t exponent = (value.bits >> 10) & 31, mantissa = value.bits & 1023;
+  if (exponent == 31) return std::bit_cast<float>(sign | 0x7f800000u | mantissa << 13);
+  if (exponent != 0) return std::bit_cast<float>(sign | (exponent + 112) << 23 | mantissa << 13);
+  const float magnitude = static_cast<float>(mantissa) * 0x1p-24f;
+  return sign ? -magnitude : magnitude;
+}
+
+float to_float(BFloat16 value) {
+  return std::bit_cast<float>(uint32_t{value.bits} << 16);
+}
+
+Float16 to_float16(float value) {
+  const uint32_t bits = std::bit_cast<uint32_t>(value);
+  const uint16_t sign = (bits >> 16) & 0x8000u;
+  const uint32_t magnitude = bits & 0x7fffffffu;
+  if (magnitude > 0x7f800000u) return {static_cast<uint16_t>(sign | 0x7e00u | (magnitude >> 13 & 0x3ffu))};
+  if (magnitude >= 0x477ff000u) return {static_cast<uint16_t>(sign | 0x7c00u)};
+  if (magnitude < 0x38800000u) {  // below the smallest normal half: let the float adder round to multiples of 2^-24
+    const float shifted = std::bit_cast<float>(magnitude) + 0.5f;
+    return {static_cast<uint16_t>(sign | (std::bit_cast<uint32_t>(shifted) - 0x3f000000u))};
+  }
+  const uint32_t rounded = magnitude + 0xfffu + ((magnitude >> 13) & 1);
+  return {static_cast<uint16_t>(sign | ((rounded - 0x38000000u) >> 13))};
+}
+
+BFloat16 to_bfloat16(float value) {
+  const uint32_t bits = std::bit_cast<uint32_t>(value);
+  if ((bits & 0x7fffffffu) > 0x7f800000u) return {static_cast<uint16_t>(bits >> 16 | 0x40u)};
+  return {static_cast<uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1)) >> 16)};
+}
+
+void widen(const void* data, DType dtype, int64_t first, int64_t count, float* out) {
+  switch (dtype) {
+    case DType::f32:
+      std::memcpy(out, static_cast<const float*>(data) + first, count * sizeof(float));
+      return;
+    case DType::f16:
+      for (int64_t i = 0; i < count; ++i) out[i] = to_float(static_cast<const Float16*>(data)[first + i]);
+      return;
+    case DType::bf16:
+      for (int64_t i = 0; i < count; ++i) out[i] = to_float(static_cast<const BFloat16*>(data)[first + i]);
+      return;
+    case DType::q8_0:
+      for (int64_t i = 0; i < count; ++i) {
+        const auto* block = static_cast<const uint8_t*>(data) + (first + i) / 32 * 34;
+        Float16 scale;
+        std::memcpy(&scale, block, 2);
+        out[i] = to_float(scale) * static_cast<float>(static_cast<int8_t>(block[2 + (first + i) % 32]));
+      }
+      return;
+    default:
+      fail(ErrorKind::internal, "widen: {} is no floating type of weights", name_of(dtype));
+  }
+}
+
+}  // namespace calotype

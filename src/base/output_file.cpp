@@ -1,0 +1,86 @@
+#include "base/output_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <mutex>
+#include <set>
+
+#include "base/error.h"
+
+namespace calotype {
+namespace {
+
+struct Unfinished {
+  std::mutex mutex;
+  std::set<std::string> names;
+};
+
+Unfinished& unfinished() {
+  static Unfinished instance;
+  return instance;
+}
+
+}  // namespace
+
+OutputFile::OutputFile(std::filesystem::path path) : path_(std::move(path)) {
+  struct stat status{};
+  if (stat(path_.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
+    descriptor_ = open(path_.c_str(), O_WRONLY | O_CLOEXEC);
+    if (descriptor_ < 0) fail_with_errno();
+    return;
+  }
+  std::string name = path_.string() + ".XXXXXX";
+  descriptor_ = mkostemp(name.data(), O_CLOEXEC);
+  if (descriptor_ < 0) fail_with_errno();
+  temporary_ = name;
+  const mode_t mask = umask(0);
+  umask(mask);
+  fchmod(descriptor_, 0666 & ~mask);
+  const std::lock_guard lock(unfinished().mutex);
+  unfinished().names.insert(name);
+}
+
+OutputFile::~OutputFile() {
+  if (descriptor_ >= 0) close(descriptor_);
+  if (temporary_.empty()) return;
+  unlink(temporary_.c_str());
+  const std::lock_guard lock(unfinished().mutex);
+  unfinished().names.erase(temporary_.string());
+}
+
+void OutputFile::write(std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail_with_errno();
+    bytes = bytes.subspan(written);
+  }
+}
+
+void OutputFile::commit() {
+  if (temporary_.empty()) {
+    if (close(std::exchange(descriptor_, -1)) != 0) fail_with_errno();
+    return;
+  }
+  if (fsync(descriptor_) != 0 || close(std::exchange(descriptor_, -1)) != 0) fail_with_errno();
+  if (rename(temporary_.c_str(), path_.c_str()) != 0) fail_with_errno();
+  const std::lock_guard lock(unfinished().mutex);
+  unfinished().names.erase(temporary_.string());
+  temporary_.clear();
+}
+
+void OutputFile::fail_with_errno() const {
+  fail(ErrorKind::cannot_write, "{}: cannot be written: {}", path_.string(), std::strerror(errno));
+}
+
+void remove_unfinished_outputs() noexcept {
+  const std::unique_lock lock(unfinished().mutex, std::try_to_lock);
+  if (!lock) return;
+  for (const std::string& name : unfinished().names) unlink(name.c_str());
+}
+
+}  // namespace calotype

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <span>
+#include <string_view>
+
+namespace calotype {
+
+/// A file that appears under its name only once it is whole: written beside it under a temporary name, renamed by
+/// `commit`, removed by the destructor otherwise. All errors are `cannot_write`. Special files such as /dev/stdout
+/// are written to directly.
+class OutputFile {
+ public:
+  explicit OutputFile(std::filesystem::path path);
+  OutputFile(const OutputFile&) = delete;
+  OutputFile& operator=(const OutputFile&) = delete;
+  ~OutputFile();
+
+  void write(std::span<const std::byte> bytes);
+  void write(std::string_view text) { write(std::as_bytes(std::span(text.data(), text.size()))); }
+  /// Flushes to the disk and renames.
+  void commit();
+
+ private:
+  [[noreturn]] void fail_with_errno() const;
+  std::filesystem::path path_, temporary_;
+  int descriptor_ = -1;
+};
+
+/// Removes temporary files of OutputFiles now open: for a signal handler's way out, after which the process ends.
+void remove_unfinished_outputs() noexcept;
+
+}  // namespace calotype

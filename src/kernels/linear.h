@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstdint>
+
+#include "base/dtype.h"
+
+namespace calotype::kernels {
+
+/// A matrix of weights as it lies in a file: f32, f16, bf16 or q8_0, widened inside the panels, never copied whole.
+struct Weights {
+  const void* data = nullptr;
+  DType dtype = DType::f32;
+};
+
+/// geglu: the weight has 2 * out rows, values first, gates last; y = value * gelu(gate).
+enum class Activation { none, silu, gelu, quick_gelu, geglu };
+
+/// f32 rounds nothing; bf16 rounds both operands of a product and sums in f32.
+enum class Precision { f32, bf16 };
+
+/// Layer norm of each row of x, made while it is read.
+struct RowNorm {
+  const float* gain = nullptr;  // [in]; null: no norm
+  const float* bias = nullptr;  // [in]
+  float epsilon = 1e-5f;
+};
+
+/// y = activation(x wᵀ + bias + offset) + add, row-major f32.
+struct Linear {
+  int64_t rows, in, out;  // out: the width of y
+  const float* x;         // [rows, in]
+  RowNorm norm;
+  Weights weight;                 // [out, in], or [2 out, in] under geglu
+  const float* bias = nullptr;    // [out] or [2 out]
+  const float* offset = nullptr;  // [rows / rows_per_offset, out]; not under geglu
+  int64_t rows_per_offset = 0;
+  Activation activation = Activation::none;
+  const float* add = nullptr;  // [rows, out]; may be y itself
+  float* y;                    // [rows, out]
+  Precision precision = Precision::f32;
+};
+
+void linear(const Linear& problem);
+
+/// dx = dy w (+ dx when accumulate). dy [rows, out], w [out, in] as stored, dx [rows, in].
+struct LinearDataGradient {
+  int64_t rows, in, out;
+  const float* dy;
+  Weights weight;
+  float* dx;
+  bool accumulate = false;
+  Precision precision = Precision::f32;
+};
+void linear_data_gradient(const LinearDataGradient& problem);
+
+/// dw = dyᵀ x, dbias = sum of dy's rows (null: not wanted). The sum over rows is cut by shape only.
+struct LinearWeightGradient {
+  int64_t rows, in, out;
+  const float* dy;  // [rows, out]
+  const float* x;   // [rows, in]
+  float* dweight;   // [out, in], may be null
+  float* dbias;     // [out], may be null
+  Precision precision = Precision::f32;
+};
+void linear_weight_gradient(const LinearWeightGradient& problem);
+
+/// The same in plain C++, for f64 too: what every fast kernel is compared with, and what `--isa scalar` runs.
+namespace reference {
+template <class T>
+void linear(int64_t rows, int64_t in, int64_t out, const T* x, const T* weight, const T* bias, T* y);
+template <class T>
+void linear_data_gradient(int64_t rows, int64_t in, int64_t out, const T* dy, const T* weight, T* dx);
+template <class T>
+void linear_weight_gradient(int64_t rows, int64_t in, int64_t out, const T* dy, const T* x, T* dweight, T* dbias);
+}  // namespace reference
+
+}  // namespace calotype::kernels
