@@ -1,0 +1,3 @@
+#pragma once
+#include <cstdint>
+namespace calotype::kernels { void negate(const float*, float*, int64_t); }
