@@ -1,0 +1,16 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace calotype {
+
+/// Text from a file as a message may show it: control characters and bytes that are no UTF-8 become '?', and at most
+/// `limit` bytes remain, then "..".
+std::string printable(std::string_view text, size_t limit = 120);
+
+/// Whether the bytes are well-formed UTF-8 (no surrogates, no overlong forms).
+bool is_utf8(std::string_view text);
+
+}  // namespace calotype

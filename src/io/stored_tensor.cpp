@@ -1,0 +1,152 @@
+#include "io/stored_tensor.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "base/error.h"
+#include "io/printable.h"
+
+namespace calotype {
+namespace {
+
+struct TypeRow {
+  std::string_view name;
+  int bits;
+  std::optional<DType> dtype;
+};
+
+// Indexed by StoredType.
+constexpr std::array<TypeRow, 22> kTypes = {{
+    {"BOOL", 8, std::nullopt},
+    {"F4", 4, std::nullopt},
+    {"F6_E2M3", 6, std::nullopt},
+    {"F6_E3M2", 6, std::nullopt},
+    {"U8", 8, DType::u8},
+    {"I8", 8, std::nullopt},
+    {"F8_E5M2", 8, std::nullopt},
+    {"F8_E4M3", 8, std::nullopt},
+    {"F8_E8M0", 8, std::nullopt},
+    {"F8_E4M3FNUZ", 8, std::nullopt},
+    {"F8_E5M2FNUZ", 8, std::nullopt},
+    {"I16", 16, std::nullopt},
+    {"U16", 16, std::nullopt},
+    {"F16", 16, DType::f16},
+    {"BF16", 16, DType::bf16},
+    {"I32", 32, DType::i32},
+    {"U32", 32, std::nullopt},
+    {"F32", 32, DType::f32},
+    {"C64", 64, std::nullopt},
+    {"F64", 64, DType::f64},
+    {"I64", 64, DType::i64},
+    {"U64", 64, std::nullopt},
+}};
+
+const TypeRow& row(StoredType type) {
+  return kTypes[static_cast<size_t>(type)];
+}
+
+double from_f8_e4m3(uint8_t bits) {  // no infinities: the greatest exponent holds numbers too
+  const int exponent = bits >> 3 & 15, mantissa = bits & 7;
+  if (exponent == 15 && mantissa == 7) return std::numeric_limits<double>::quiet_NaN();
+  const double magnitude = exponent == 0 ? std::ldexp(mantissa, -9) : std::ldexp(8 + mantissa, exponent - 10);
+  return bits & 0x80 ? -magnitude : magnitude;
+}
+
+template <class T>
+T load(const std::byte* from) {
+  T value;
+  std::memcpy(&value, from, sizeof(T));
+  return value;
+}
+
+double value_at(const StoredTensor& tensor, size_t i) {
+  const std::byte* from = tensor.bytes.data() + i * (row(tensor.type).bits / 8);
+  switch (tensor.type) {
+    case StoredType::boolean:
+    case StoredType::u8:
+      return load<uint8_t>(from);
+    case StoredType::i8:
+      return load<int8_t>(from);
+    case StoredType::f8_e5m2:
+      return to_float(Float16{static_cast<uint16_t>(load<uint8_t>(from) << 8)});
+    case StoredType::f8_e4m3:
+      return from_f8_e4m3(load<uint8_t>(from));
+    case StoredType::i16:
+      return load<int16_t>(from);
+    case StoredType::u16:
+      return load<uint16_t>(from);
+    case StoredType::f16:
+      return to_float(load<Float16>(from));
+    case StoredType::bf16:
+      return to_float(load<BFloat16>(from));
+    case StoredType::i32:
+      return load<int32_t>(from);
+    case StoredType::u32:
+      return load<uint32_t>(from);
+    case StoredType::f32:
+      return load<float>(from);
+    case StoredType::f64:
+      return load<double>(from);
+    case StoredType::i64:
+      return static_cast<double>(load<int64_t>(from));
+    case StoredType::u64:
+      return static_cast<double>(load<uint64_t>(from));
+    default:
+      fail(ErrorKind::unsupported, "{}: values of type {} cannot be read", printable(tensor.name),
+           name_of(tensor.type));
+  }
+}
+
+}  // namespace
+
+std::string_view name_of(StoredType type) {
+  return row(type).name;
+}
+
+std::optional<StoredType> stored_type(std::string_view name) {
+  for (size_t i = 0; i < kTypes.size(); ++i)
+    if (kTypes[i].name == name) return static_cast<StoredType>(i);
+  return std::nullopt;
+}
+
+int bits_of(StoredType type) {
+  return row(type).bits;
+}
+
+std::optional<DType> dtype_of(StoredType type) {
+  return row(type).dtype;
+}
+
+StoredType stored_type_of(DType dtype) {
+  for (size_t i = 0; i < kTypes.size(); ++i)
+    if (kTypes[i].dtype == dtype) return static_cast<StoredType>(i);
+  fail(ErrorKind::internal, "safetensors has no type {}", name_of(dtype));
+}
+
+std::vector<double> values_of(const StoredTensor& tensor) {
+  std::vector<double> values(tensor.shape.count());
+  for (size_t i = 0; i < values.size(); ++i) values[i] = value_at(tensor, i);
+  return values;
+}
+
+int64_t count_not_a_number(const StoredTensor& tensor) {
+  switch (tensor.type) {
+    case StoredType::f8_e5m2:
+    case StoredType::f8_e4m3:
+    case StoredType::f16:
+    case StoredType::bf16:
+    case StoredType::f32:
+    case StoredType::f64:
+      break;
+    default:
+      return 0;
+  }
+  int64_t found = 0;
+  for (int64_t i = 0; i < tensor.shape.count(); ++i) found += std::isnan(value_at(tensor, i));
+  return found;
+}
+
+}  // namespace calotype
