@@ -1,0 +1,58 @@
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "models/config.h"
+#include "models/tap.h"
+#include "nn/layers.h"
+
+namespace calotype {
+
+/// A pre-norm transformer block (Radford et al. 2021). [B, T, width] -> [B, T, width]
+struct ClipBlock {
+  LayerNorm norm1;
+  Attention attention;
+  LayerNorm norm2;
+  Linear mlp_in, mlp_out;
+  Activation activation;
+
+  ClipBlock(const Params& p, int64_t width, int64_t heads, int64_t mlp_width, TextActivation activation);
+  Tensor operator()(Tensor x, bool causal) const;
+};
+
+/// CLIP's text tower: causal, 77 tokens.
+struct TextEncoder {
+  TextConfig config;
+  Embedding token_embedding;
+  Tensor positional_embedding;  // [context_length, width]
+  std::vector<ClipBlock> blocks;
+  LayerNorm final_norm;
+  Tensor text_projection;  // [width, projection_width], or none
+
+  TextEncoder(const Params& p, const TextConfig& config);
+  /// ids: context_length of them a prompt, prompts one after another -> [B, context_length, width], after the final
+  /// norm. `layers` blocks run; the default is the configuration's `used_layers`.
+  Tensor operator()(std::span<const int32_t> ids, int64_t layers = -1, const Tap& tap = {}) const;
+  /// One vector a prompt, not normalised: all blocks, the row of the greatest id, the projection. -> [B, projection]
+  Tensor pooled(std::span<const int32_t> ids) const;
+};
+
+/// CLIP's image tower: a vision transformer (Dosovitskiy et al. 2021).
+struct ImageTower {
+  ImageTowerConfig config;
+  Tensor patch_embedding;       // [width, 3, patch, patch]
+  Tensor class_embedding;       // [width]
+  Tensor positional_embedding;  // [1 + patches, width]
+  LayerNorm norm_pre;
+  std::vector<ClipBlock> blocks;
+  LayerNorm norm_post;
+  Tensor projection;  // [width, projection_width]
+
+  ImageTower(const Params& p, const ImageTowerConfig& config);
+  /// Pictures [B, image_size, image_size, 3], standardised as the model wants them -> [B, projection_width], not
+  /// normalised.
+  Tensor operator()(const Tensor& image, const Tap& tap = {}) const;
+};
+
+}  // namespace calotype

@@ -1,0 +1,15 @@
+#include "nn/params.h"
+
+namespace calotype {
+
+Params Params::operator/(const std::string& name) const {
+  Params inner = *this;
+  inner.path_ = path_.empty() ? name : path_ + "." + name;
+  return inner;
+}
+
+Tensor Params::get(const std::string& name, const Shape& shape, Init init) const {
+  return source_->get(path_.empty() ? name : path_ + "." + name, shape, init);
+}
+
+}  // namespace calotype
