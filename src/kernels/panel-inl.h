@@ -111,19 +111,23 @@ HWY_INLINE void transpose_block(const float* HWY_RESTRICT from, int64_t from_str
   }
 }
 
-/// panel[k * width + r] = from[r * from_stride + k] for r < rows, zero for rows <= r < width.
+/// panel[k * panel_stride + r] = from[r * from_stride + k] for r < rows, zero for rows <= r < width.
 inline void transpose_to_panel(const float* from, int64_t from_stride, int64_t rows, int64_t depth, int64_t width,
-                               float* panel) {
+                               float* panel, int64_t panel_stride) {
   for (int64_t r = 0; r < width; r += kBlock) {
     const int64_t height = std::clamp<int64_t>(rows - r, 0, kBlock);
     int64_t k = 0;
     if (height == kBlock)
       for (; k + kBlock <= depth; k += kBlock)
-        transpose_block(from + r * from_stride + k, from_stride, panel + k * width + r, width);
+        transpose_block(from + r * from_stride + k, from_stride, panel + k * panel_stride + r, panel_stride);
     for (; k < depth; ++k)
       for (int64_t i = 0; i < kBlock; ++i)
-        panel[k * width + r + i] = i < height ? from[(r + i) * from_stride + k] : 0.0f;
+        panel[k * panel_stride + r + i] = i < height ? from[(r + i) * from_stride + k] : 0.0f;
   }
+}
+inline void transpose_to_panel(const float* from, int64_t from_stride, int64_t rows, int64_t depth, int64_t width,
+                               float* panel) {
+  transpose_to_panel(from, from_stride, rows, depth, width, panel, width);
 }
 
 /// panel[k * width + j] = from[k * from_stride + j] for j < columns, zero for columns <= j < width.

@@ -1,0 +1,183 @@
+#include "kernels/linear.h"
+
+#include <cmath>
+
+#include "kernels/linear_scalar.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/linear.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "kernels/dispatch.h"
+#include "kernels/epilogue-inl.h"
+#include "kernels/product-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace calotype::kernels::HWY_NAMESPACE {
+
+/// Rows of a row-major matrix as the left operand.
+struct PlainRows {
+  const float* x;
+  int64_t width;
+
+  int64_t room(int64_t) const { return 0; }
+  void begin(int64_t, int64_t, float*) const {}
+  Left rows(int64_t first, int64_t skip, int64_t count, int64_t k, int64_t steps, float* buffer, float*) const {
+    const float* from = x + (first + skip) * width + k;
+    // At strides of a multiple of 1 KB the rows of a tile share few sets of the cache.
+    if (width % 256 != 0) return {from, width, steps};
+    for (int64_t r = 0; r < count; ++r) std::memcpy(buffer + r * (steps + 16), from + r * width, 4 * steps);
+    return {buffer, steps + 16, steps};
+  }
+};
+
+/// The same under a layer norm: a row is measured once a task, and normalised while it is copied.
+struct NormedRows {
+  const float* x;
+  int64_t width;
+  RowNorm norm;
+
+  int64_t room(int64_t rows) const { return 2 * rows; }
+  void begin(int64_t first, int64_t count, float* moments) const {
+    const float inverse_width = 1.0f / static_cast<float>(std::max<int64_t>(width, 1));
+    for (int64_t r = 0; r < count; ++r) {
+      const float* row = x + (first + r) * width;
+      FloatVec sum = hn::Zero(kFloat);
+      for (int64_t i = 0; i < width; i += kLanes) sum = hn::Add(sum, load_some(row + i, width - i));
+      const FloatVec mean = hn::Mul(hn::SumOfLanes(kFloat, sum), hn::Set(kFloat, inverse_width));
+      FloatVec squares = hn::Zero(kFloat);
+      for (int64_t i = 0; i < width; i += kLanes) {
+        FloatVec difference = hn::Sub(load_some(row + i, width - i), mean);
+        if (i + kLanes > width) difference = hn::IfThenElseZero(hn::FirstN(kFloat, width - i), difference);
+        squares = hn::MulAdd(difference, difference, squares);
+      }
+      const float variance = hn::GetLane(hn::SumOfLanes(kFloat, squares)) * inverse_width;
+      moments[2 * r] = hn::GetLane(mean);
+      moments[2 * r + 1] = 1.0f / std::sqrt(variance + norm.epsilon);
+    }
+  }
+  Left rows(int64_t first, int64_t skip, int64_t count, int64_t k, int64_t steps, float* buffer, float* moments) const {
+    for (int64_t r = 0; r < count; ++r) {
+      const float* from = x + (first + skip + r) * width + k;
+      const FloatVec mean = hn::Set(kFloat, moments[2 * (skip + r)]);
+      const FloatVec scale = hn::Set(kFloat, moments[2 * (skip + r) + 1]);
+      float* to = buffer + r * (steps + 16);
+      for (int64_t i = 0; i < steps; i += kLanes) {
+        const FloatVec gain = load_some(norm.gain + k + i, steps - i);
+        const FloatVec bias = norm.bias ? load_some(norm.bias + k + i, steps - i) : hn::Zero(kFloat);
+        const FloatVec normal = hn::Mul(hn::Sub(load_some(from + i, steps - i), mean), scale);
+        hn::StoreU(hn::MulAdd(normal, gain, bias), kFloat, to + i);
+      }
+    }
+    return {buffer, steps + 16, steps};
+  }
+};
+
+/// Rows [first, first + count) of a weight matrix of `row_width`, from k on, become columns of a panel; zeros fill it
+/// up to `columns`.
+inline void rows_to_panel(const Weights& weight, int64_t row_width, int64_t first, int64_t count, int64_t k,
+                          int64_t steps, int64_t columns, float* panel, int64_t panel_width, float* buffer) {
+  for (int64_t r = 0; r < columns; r += kBlock) {
+    const int64_t height = std::clamp<int64_t>(count - r, 0, kBlock);
+    const float* from = static_cast<const float*>(weight.data) + (first + r) * row_width + k;
+    int64_t stride = row_width;
+    if (weight.dtype != DType::f32) {
+      for (int64_t i = 0; i < height; ++i)
+        widen_weights(weight, (first + r + i) * row_width + k, steps, buffer + i * steps);
+      from = buffer;
+      stride = steps;
+    }
+    transpose_to_panel(from, stride, height, steps, kBlock, panel + r, panel_width);
+  }
+}
+
+template <class Source>
+void linear_from(const Linear& p, const Source& source) {
+  const bool geglu = p.activation == Activation::geglu;
+  const auto fill = [&](int64_t column, int64_t width, int64_t k, int64_t steps, float* panel, float* buffer) {
+    if (!geglu) return rows_to_panel(p.weight, p.in, column, p.out - column, k, steps, width, panel, width, buffer);
+    const int64_t first = column / 2, count = p.out - first;
+    rows_to_panel(p.weight, p.in, first, count, k, steps, kLanes, panel, kPanel, buffer);
+    rows_to_panel(p.weight, p.in, p.out + first, count, k, steps, kLanes, panel + kLanes, kPanel, buffer);
+  };
+  const auto at = [](const float* base, int64_t skip) { return base ? base + skip : nullptr; };
+  const auto finish = [&](const FinishedTile& t) {
+    const int64_t column = geglu ? t.column / 2 : t.column, columns = p.out - column;
+    Epilogue e{at(p.bias, column), nullptr, at(p.add, t.row * p.out + column), p.y + t.row * p.out + column, p.out};
+    if (geglu) return finish_geglu_rows(e, at(p.bias, p.out + column), t.sums, t.count, columns);
+    for (int64_t r = 0; r < t.count;) {  // rows that share an offset at a time
+      int64_t rows = t.count - r;
+      if (p.offset) {
+        const int64_t group = (t.row + r) / p.rows_per_offset;
+        rows = std::min(rows, (group + 1) * p.rows_per_offset - (t.row + r));
+        e.offset = p.offset + group * p.out + column;
+      }
+      const float* sums = t.sums + r * t.width;
+      switch (p.activation) {
+        case Activation::silu:
+          finish_rows<Activation::silu>(e, sums, t.width, rows, columns);
+          break;
+        case Activation::gelu:
+          finish_rows<Activation::gelu>(e, sums, t.width, rows, columns);
+          break;
+        case Activation::quick_gelu:
+          finish_rows<Activation::quick_gelu>(e, sums, t.width, rows, columns);
+          break;
+        default:
+          finish_rows<Activation::none>(e, sums, t.width, rows, columns);
+      }
+      r += rows;
+      e.add = at(e.add, rows * p.out);
+      e.y += rows * p.out;
+    }
+  };
+  const int64_t columns = geglu ? divide_up(p.out, kLanes) * kPanel : p.out;
+  blocked_product(p.rows, p.in, columns, source, fill, finish);
+}
+
+void linear_all(const Linear& p) {
+  if (p.norm.gain)
+    linear_from(p, NormedRows{p.x, p.in, p.norm});
+  else
+    linear_from(p, PlainRows{p.x, p.in});
+}
+
+void linear_data_gradient_all(const LinearDataGradient& p) {
+  const auto fill = [&](int64_t column, int64_t width, int64_t k, int64_t steps, float* panel, float* buffer) {
+    const int64_t columns = std::min(width, p.in - column);
+    if (p.weight.dtype == DType::f32) {
+      copy_to_panel(static_cast<const float*>(p.weight.data) + k * p.in + column, p.in, columns, steps, width, panel);
+      return;
+    }
+    for (int64_t i = 0; i < steps; ++i) {
+      widen_weights(p.weight, (k + i) * p.in + column, columns, buffer);
+      copy_to_panel(buffer, width, columns, 1, width, panel + i * width);
+    }
+  };
+  const auto finish = [&](const FinishedTile& t) {
+    float* const dx = p.dx + t.row * p.in + t.column;
+    finish_rows<Activation::none>({nullptr, nullptr, p.accumulate ? dx : nullptr, dx, p.in}, t.sums, t.width, t.count,
+                                  p.in - t.column);
+  };
+  blocked_product(p.rows, p.out, p.in, PlainRows{p.dy, p.out}, fill, finish);
+}
+
+}  // namespace calotype::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace calotype::kernels {
+
+void linear(const Linear& problem) {
+  if (isa() == Isa::scalar) return scalar::linear(problem);
+  CALOTYPE_KERNEL(linear_all)(problem);
+}
+
+void linear_data_gradient(const LinearDataGradient& problem) {
+  if (isa() == Isa::scalar) return scalar::linear_data_gradient(problem);
+  CALOTYPE_KERNEL(linear_data_gradient_all)(problem);
+}
+
+}  // namespace calotype::kernels
+#endif
