@@ -50,4 +50,15 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
+std::string as_utf8(std::string_view text) {
+  std::string result;
+  for (size_t at = 0; at < text.size();) {
+    const size_t length = sequence_length(text, at);
+    if (length == 0) result += '?';
+    if (text[at] != '\0') result += text.substr(at, length);
+    at += length ? length : 1;
+  }
+  return result;
+}
+
 }  // namespace calotype

@@ -13,4 +13,7 @@ std::string printable(std::string_view text, size_t limit = 120);
 /// Whether the bytes are well-formed UTF-8 (no surrogates, no overlong forms).
 bool is_utf8(std::string_view text);
 
+/// The text with every byte that is part of no well-formed UTF-8 made '?', and zero bytes left out.
+std::string as_utf8(std::string_view text);
+
 }  // namespace calotype
