@@ -52,6 +52,7 @@ CALOTYPE_VECTOR_FUNCTION(silu, silu(kFloats, v), silu_slope(kFloats, v))
 CALOTYPE_VECTOR_FUNCTION(gelu, gelu(kFloats, v), gelu_slope(kFloats, v))
 CALOTYPE_VECTOR_FUNCTION(quick_gelu, quick_gelu(kFloats, v), quick_gelu_slope(kFloats, v))
 CALOTYPE_VECTOR_FUNCTION(sigmoid, sigmoid(kFloats, v), sigmoid_slope(v))
+CALOTYPE_VECTOR_FUNCTION(tanh, tanh(kFloats, v), one_minus_square(tanh(kFloats, v)))
 CALOTYPE_VECTOR_FUNCTION(tanh_clamp, hn::Mul(constant(3.0f), tanh_third(v)), one_minus_square(tanh_third(v)))
 CALOTYPE_VECTOR_FUNCTION(leaky_relu, hn::Mul(v, leaky_slope(v, 0.2f)), leaky_slope(v, 0.2f))
 CALOTYPE_VECTOR_FUNCTION(relu, hn::Max(hn::Zero(kFloats), v), leaky_slope(v, 0.0f))
@@ -100,6 +101,8 @@ struct Plain {
     const T density = std::exp(-x * x / 2) * std::numbers::inv_sqrtpi_v<T> / std::numbers::sqrt2_v<T>;
     return normal_below(x) + x * density;
   }
+  static T tanh(T x) { return std::tanh(x); }
+  static T tanh_slope(T x) { return 1 - std::tanh(x) * std::tanh(x); }
   static T tanh_clamp(T x) { return 3 * std::tanh(x / 3); }
   static T tanh_clamp_slope(T x) { return 1 - std::tanh(x / 3) * std::tanh(x / 3); }
   static T leaky_relu_slope(T x) { return x > 0 ? T(1) : T(0.2); }
@@ -201,6 +204,8 @@ CALOTYPE_ACTIVATION(quick_gelu)
 CALOTYPE_ACTIVATION_GRADIENT(quick_gelu)
 CALOTYPE_ACTIVATION(sigmoid)
 CALOTYPE_ACTIVATION_GRADIENT(sigmoid)
+CALOTYPE_ACTIVATION(tanh)
+CALOTYPE_ACTIVATION_GRADIENT(tanh)
 CALOTYPE_ACTIVATION(tanh_clamp)
 CALOTYPE_ACTIVATION_GRADIENT(tanh_clamp)
 CALOTYPE_ACTIVATION(leaky_relu)

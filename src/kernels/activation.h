@@ -33,6 +33,11 @@ void sigmoid(std::span<const double> x, std::span<double> y);
 void sigmoid_gradient(std::span<const float> x, std::span<const float> dy, std::span<float> dx);
 void sigmoid_gradient(std::span<const double> x, std::span<const double> dy, std::span<double> dx);
 
+void tanh(std::span<const float> x, std::span<float> y);
+void tanh(std::span<const double> x, std::span<double> y);
+void tanh_gradient(std::span<const float> x, std::span<const float> dy, std::span<float> dx);
+void tanh_gradient(std::span<const double> x, std::span<const double> dy, std::span<double> dx);
+
 /// 3 tanh(x / 3)
 void tanh_clamp(std::span<const float> x, std::span<float> y);
 void tanh_clamp(std::span<const double> x, std::span<double> y);

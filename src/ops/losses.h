@@ -4,7 +4,9 @@
 
 namespace calotype {
 
-/// Mean of squared differences over all elements. The target carries no gradient.
+// Every loss is a scalar. A target is an input like any other: whoever wants it constant detaches it.
+
+/// Mean of squared differences over all elements.
 Tensor mean_squared_error(const Tensor& prediction, const Tensor& target);
 /// Per picture, then weighted, then the mean over pictures: weights [B] as plain numbers.
 Tensor mean_squared_error(const Tensor& prediction, const Tensor& target, std::span<const double> weights);
@@ -30,7 +32,7 @@ Tensor one_minus_cosine(const Tensor& a, const Tensor& b);
 /// Hinge losses of an adversarial pair: ½ (mean relu(1 - real) + mean relu(1 + fake)), and -mean fake.
 Tensor hinge_discriminator(const Tensor& real, const Tensor& fake);
 Tensor hinge_generator(const Tensor& fake);
-/// Mean of the cross entropy of sigmoid(logits) with targets in [0, 1].
+/// Mean of the cross entropy of sigmoid(logits) with targets in [0, 1], which must not be tracked.
 Tensor binary_cross_entropy(const Tensor& logits, const Tensor& targets);
 
 }  // namespace calotype
