@@ -47,7 +47,7 @@ inline void transform_output(const Conv2d& p, const TileBlock& block, int64_t n,
                                     store_first(v, p.y + at, channels);
                                   }
                                   sum = hn::Add(sum, v);
-          squares = hn::MulAdd(v, v, squares);
+                                  squares = hn::MulAdd(v, v, squares);
                                 });
       }
       HWY_ALIGN float values[2][kLanes];

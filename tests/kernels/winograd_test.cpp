@@ -225,6 +225,34 @@ TEST_P(Winograd, DataGradientIsThatOfF64) {
   });
 }
 
+TEST_P(Winograd, WeightGradientIsThatOfF64) {
+  const Case& c = GetParam();
+  const Operands o(c);
+  const std::vector<float> dy = noise("dy", c.shape.batch * c.shape.height * c.shape.width * c.shape.out);
+  std::vector<double> expected(c.shape.out * c.shape.in * 9), expected_bias(c.shape.out);
+  for (size_t i = 0; i < dy.size(); ++i) expected_bias[i % c.shape.out] += dy[i];
+  for_pairs(o.shape, [&](int64_t from, int64_t to, int64_t tap) {
+    for (int64_t n = 0; n < c.shape.out; ++n)
+      for (int64_t k = 0; k < c.shape.in; ++k)
+        expected[(n * c.shape.in + k) * 9 + tap] += dy[to * c.shape.out + n] * o.read[from * c.shape.in + k];
+  });
+  for_each_vector_isa([&] {
+    std::vector<float> dweight(expected.size(), NAN), dbias(c.shape.out, NAN);
+    winograd_weight_gradient(o.shape, o.reading, dy.data(), dweight.data(), dbias.data());
+    expect_close(dweight, expected);
+    expect_close(dbias, expected_bias);
+    testing::expect_same_bits_for_any_threads([&] {
+      std::vector<float> again(expected.size());
+      winograd_weight_gradient(o.shape, o.reading, dy.data(), again.data(), nullptr);
+      EXPECT_EQ(again, dweight);
+      return again;
+    });
+    std::vector<float> bias_alone(c.shape.out);
+    winograd_weight_gradient(o.shape, o.reading, dy.data(), nullptr, bias_alone.data());
+    EXPECT_EQ(bias_alone, dbias);
+  });
+}
+
 INSTANTIATE_TEST_SUITE_P(
     , Winograd,
     ::testing::Values(
