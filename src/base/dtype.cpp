@@ -1,11 +1,23 @@
 #include "base/dtype.h"
 
 #include <bit>
+#include <cstddef>
 #include <cstring>
 
 #include "base/error.h"
 
 namespace calotype {
+namespace {
+
+/// Element `index` of an array that may lie at any address, as weights do in some files.
+template <class T>
+T load(const void* data, int64_t index) {
+  T value;
+  std::memcpy(&value, static_cast<const std::byte*>(data) + index * static_cast<int64_t>(sizeof(T)), sizeof(T));
+  return value;
+}
+
+}  // namespace
 
 const char* name_of(DType dtype) {
   switch (dtype) {
@@ -84,13 +96,13 @@ BFloat16 to_bfloat16(float value) {
 void widen(const void* data, DType dtype, int64_t first, int64_t count, float* out) {
   switch (dtype) {
     case DType::f32:
-      std::memcpy(out, static_cast<const float*>(data) + first, count * sizeof(float));
+      std::memcpy(out, static_cast<const std::byte*>(data) + first * 4, count * sizeof(float));
       return;
     case DType::f16:
-      for (int64_t i = 0; i < count; ++i) out[i] = to_float(static_cast<const Float16*>(data)[first + i]);
+      for (int64_t i = 0; i < count; ++i) out[i] = to_float(load<Float16>(data, first + i));
       return;
     case DType::bf16:
-      for (int64_t i = 0; i < count; ++i) out[i] = to_float(static_cast<const BFloat16*>(data)[first + i]);
+      for (int64_t i = 0; i < count; ++i) out[i] = to_float(load<BFloat16>(data, first + i));
       return;
     case DType::q8_0:
       for (int64_t i = 0; i < count; ++i) {

@@ -43,7 +43,7 @@ inline constexpr DType kDTypeOf<int32_t> = DType::i32;
 template <>
 inline constexpr DType kDTypeOf<int64_t> = DType::i64;
 
-/// Widens `count` stored elements (f32, f16, bf16 or q8_0) beginning at element `first` to f32.
+/// Widens `count` stored elements (f32, f16, bf16 or q8_0) beginning at element `first` to f32. `data` has any address.
 void widen(const void* data, DType dtype, int64_t first, int64_t count, float* out);
 
 }  // namespace calotype

@@ -9,19 +9,21 @@ namespace calotype {
 Shape::Shape(std::span<const int64_t> extents) : rank_(static_cast<int>(extents.size())) {
   check(extents.size() <= kMaxRank, "a shape has at most {} axes, not {}", kMaxRank, extents.size());
   std::copy(extents.begin(), extents.end(), extents_.begin());
-  for (int64_t extent : extents) check(extent >= 0, "{}: an extent is negative", text());
+  for (int64_t extent : extents)
+    if (extent < 0) fail(ErrorKind::internal, "{}: an extent is negative", text());
 }
 
 int64_t Shape::dim(int axis) const {
   const int index = axis < 0 ? axis + rank_ : axis;
-  check(index >= 0 && index < rank_, "{} has no axis {}", text(), axis);
+  if (index < 0 || index >= rank_) fail(ErrorKind::internal, "{} has no axis {}", text(), axis);
   return extents_[index];
 }
 
 int64_t Shape::count() const {
   int64_t product = 1;
   for (int64_t extent : *this) {
-    check(extent == 0 || product <= (int64_t{1} << 62) / extent, "{}: too many elements", text());
+    if (extent != 0 && product > (int64_t{1} << 62) / extent)
+      fail(ErrorKind::internal, "{}: too many elements", text());
     product *= extent;
   }
   return product;
