@@ -20,8 +20,9 @@ std::u32string clean_plain(std::u32string_view text);
 /// As Hugging Face's fast class: normal form, lower case letter by letter.
 std::u32string clean_fast(std::u32string_view text);
 
-/// ftfy's repair of a text (its default steps): character references, ligatures, full and half width, curly quotes,
-/// line ends, terminal colours, controls, normal form C; on each line again until nothing changes.
+/// ftfy's repair of a text (its default steps): character references, C1 controls, ligatures, full and half width,
+/// curly quotes, line ends, terminal colours, controls, normal form C; on each line again until nothing changes. Left
+/// out is its guess at UTF-8 that was read as another encoding: text garbled in that way ("cafÃ©") stays as it is.
 std::u32string repair_text(std::u32string_view text);
 
 }  // namespace calotype
