@@ -88,18 +88,19 @@ size_t terminal_escape(std::u32string_view text) {
 
 /// The steps that look at single characters, in ftfy's order for each of them.
 void append_repaired(char32_t c, std::u32string& out) {
+  const auto append = [&](std::u32string_view characters) {
+    for (const char32_t part : characters) {
+      const char32_t straight = straight_quote(part);
+      out.push_back(is_line_end(straight) ? U'\n' : straight);
+    }
+  };
   c = windows_1252(c);
-  std::u32string expanded;
   if (const std::u32string_view letters = ligature(c); !letters.empty()) {
-    expanded = letters;
+    append(letters);
   } else if (c >= 0xFF01 && c <= 0xFFEF) {
-    expanded = decompose_compatibly(c);
+    append(decompose_compatibly(c));
   } else {
-    expanded.assign(1, c == 0x3000 ? U' ' : c);
-  }
-  for (char32_t part : expanded) {
-    part = straight_quote(part);
-    out.push_back(is_line_end(part) ? U'\n' : part);
+    append({c == 0x3000 ? U" " : &c, 1});
   }
 }
 
