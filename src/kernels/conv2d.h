@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "kernels/linear.h"
 
@@ -47,6 +48,15 @@ void conv2d_data_gradient(const ConvShape& shape, Weights weight, const float* d
 
 /// dweight [out, in, kernel, kernel]; dbias [out]; either may be null. x is read as forward reads it.
 void conv2d_weight_gradient(const ConvShape& shape, const MapReading& x, const float* dy, float* dweight, float* dbias);
+
+/// The kernels that know this shape, in the order in which they are tried: the first that declines nothing runs.
+struct KernelChoice {
+  const char* name;
+  const char* declined;  // why not; null: takes it
+};
+std::vector<KernelChoice> conv2d_choices(const ConvShape& shape);
+std::vector<KernelChoice> conv2d_data_gradient_choices(const ConvShape& shape);
+std::vector<KernelChoice> conv2d_weight_gradient_choices(const ConvShape& shape);
 
 namespace reference {
 template <class T>

@@ -26,6 +26,16 @@ HWY_INLINE void store_some(FloatVec v, float* to, int64_t count) {
     store_first(v, to, count);
 }
 
+/// sums[j] (+)= sum of `count` rows of x at column j < columns, each column in order.
+inline void add_rows(const float* x, int64_t stride, int64_t count, int64_t columns, float* sums, bool accumulate) {
+  for (int64_t j = 0; j < columns; j += kLanes) {
+    FloatVec sum = hn::Zero(kFloat);
+    for (int64_t r = 0; r < count; ++r) sum = hn::Add(sum, load_some(x + r * stride + j, columns - j));
+    if (accumulate) sum = hn::Add(sum, load_some(sums + j, columns - j));
+    store_some(sum, sums + j, columns - j);
+  }
+}
+
 template <Activation kActivation>
 HWY_INLINE FloatVec activated(FloatVec v) {
   if constexpr (kActivation == Activation::silu) return silu(kFloat, v);

@@ -34,16 +34,6 @@ struct OuterCut {
   }
 };
 
-/// sums[j] (+)= sum of `count` rows of x at column j < columns, each column in order.
-inline void add_rows(const float* x, int64_t stride, int64_t count, int64_t columns, float* sums, bool accumulate) {
-  for (int64_t j = 0; j < columns; j += kLanes) {
-    FloatVec sum = hn::Zero(kFloat);
-    for (int64_t r = 0; r < count; ++r) sum = hn::Add(sum, load_some(x + r * stride + j, columns - j));
-    if (accumulate) sum = hn::Add(sum, load_some(sums + j, columns - j));
-    store_some(sum, sums + j, columns - j);
-  }
-}
-
 void linear_weight_gradient_all(const LinearWeightGradient& p) {
   if (p.out <= 0) return;
   constexpr int64_t kSteps = 128;  // of K between two visits to the sums
