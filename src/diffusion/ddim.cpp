@@ -1,0 +1,44 @@
+#include <algorithm>
+#include <cmath>
+
+#include "diffusion/combine.h"
+#include "diffusion/sampler.h"
+#include "tensor/history.h"
+
+namespace calotype {
+namespace {
+
+Tensor clamped(const Tensor& x, double limit) {
+  Tensor y = Tensor::empty(x.shape(), x.dtype());
+  for_float(x.dtype(), [&]<class T>() {
+    const T bound = static_cast<T>(limit);
+    std::ranges::transform(x.view<T>(), y.edit<T>().begin(), [&](T value) { return std::clamp(value, -bound, bound); });
+  });
+  return not_differentiable("clamped", y, {x});
+}
+
+}  // namespace
+
+/// Denoising diffusion implicit models (Song et al. 2021, equation 12). The coordinates are variance preserving; eta 0
+/// is deterministic, eta 1 is DDPM.
+Tensor ddim(const Sampling& run, Tensor x) {
+  const SamplerOptions& options = run.options;
+  for (size_t i = run.plan.first; i < run.plan.steps.size(); ++i) {
+    const auto& [from, to] = run.plan.steps[i];
+    const Tensor guess = run.guess(i, x, from);
+    const Tensor clean = options.clip > 0 ? clamped(guess, options.clip) : guess;
+    const Tensor noise = noise_from(x, options.clip_noise ? clean : guess, from);
+    const double ratio = from.signal / to.signal;
+    const double fresh = options.eta * to.noise / from.noise * std::sqrt(1 - ratio * ratio);
+    const double kept = std::sqrt(std::max(to.noise * to.noise - fresh * fresh, 0.0));
+    x = combine({{to.signal, clean}, {kept, noise}});
+    if (options.eta > 0 || options.always_draw) {
+      const Tensor z = run.draw();
+      if (fresh > 0) x = combine({{1, x}, {fresh, z}});
+    }
+    x = run.finished(i, std::move(x));
+  }
+  return x;
+}
+
+}  // namespace calotype

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "diffusion/schedule.h"
+#include "diffusion/timesteps.h"
+#include "tensor/tensor.h"
+
+namespace calotype {
+
+/// Whose habits are followed, to make the same pictures: they cut time in other places, begin and draw otherwise.
+enum class Recipe {
+  diffusers,
+  web_ui,  ///< k-diffusion's samplers as the web interface calls them
+  ldm,     ///< the original code
+};
+
+/// How noise levels are chosen. `grid` takes those of the timesteps (`Spacing`); all others choose levels first.
+enum class SigmaKind {
+  grid,
+  uniform,
+  sgm_uniform,
+  simple,
+  ddim_uniform,
+  karras,
+  exponential,
+  polyexponential,
+  lu,
+  beta,
+  kl_optimal,
+  align_your_steps,
+};
+
+/// Which of diffusers' three ways to lay a grid a sampler has there.
+enum class GridFamily {
+  ddim,       ///< over whole timesteps, variance preserving
+  sigma,      ///< over sigma, variance exploding; the range of other sigma kinds is that of the grid
+  multistep,  ///< over sigma, variance preserving; their range is that of the whole table
+};
+
+const char* name_of(Recipe recipe);
+const char* name_of(Spacing spacing);
+const char* name_of(SigmaKind kind);
+/// Names in any case, those of other programs too; nothing where the name is unknown.
+std::optional<Recipe> recipe_from(std::string_view name);
+std::optional<Spacing> spacing_from(std::string_view name);
+std::optional<SigmaKind> sigma_kind_from(std::string_view name);
+std::vector<SigmaKind> sigma_kinds();
+
+/// What a run is asked for, in users' words.
+struct PlanRequest {
+  int steps = 20;
+  Recipe recipe = Recipe::diffusers;
+  Spacing spacing = Spacing::leading;
+  SigmaKind sigmas = SigmaKind::grid;
+  std::vector<double> own_sigmas = {};  ///< falling, the end included; used instead of all the above
+  int steps_offset = 1;                 ///< added to `leading` times
+  bool end_without_noise = false;       ///< DDIM ends at the clean latent, not at the first level ("set_alpha_to_one")
+  bool end_at_lowest_sigma = false;     ///< sigma grids of diffusers end at sigma_0, not at 0 ("sigma_min")
+  bool continuous_times = false;        ///< the network is told ln(sigma) / 4
+  /// Discards the level before the last, of one more step.
+  bool discard_next_to_last = false;
+  /// How much of a given latent is replaced, in 0 .. 1: fewer steps are run. Nothing: a run from noise alone.
+  std::optional<double> strength = std::nullopt;
+};
+
+/// The levels that a run passes through.
+struct Plan {
+  std::vector<Step> steps;  ///< all of them
+  size_t first = 0;         ///< where a run begins: later when it starts from a latent
+  Level start;              ///< what noise is added at to a latent that a run starts from
+  double noise_scale = 1;   ///< what pure noise is multiplied by otherwise
+  /// A level in the same coordinates at any sigma, for samplers that call the network between steps.
+  std::function<Level(double sigma)> level_at;
+
+  /// sigma of each step's beginning and of the end.
+  std::vector<double> sigmas() const;
+};
+
+/// Throws `bad_input`, naming the field, its value and the allowed ones.
+Plan make_plan(const NoiseSchedule& schedule, GridFamily family, const PlanRequest& request);
+
+/// The state a run begins with; all [B,H,W,C], `noise` of unit variance.
+Tensor first_state(const Plan& plan, const Tensor& noise);
+Tensor first_state(const Plan& plan, const Tensor& noise, const Tensor& clean);
+
+}  // namespace calotype
