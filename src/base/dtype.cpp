@@ -94,6 +94,7 @@ BFloat16 to_bfloat16(float value) {
 }
 
 void widen(const void* data, DType dtype, int64_t first, int64_t count, float* out) {
+  if (count == 0) return;  // then `out` may be null
   switch (dtype) {
     case DType::f32:
       std::memcpy(out, static_cast<const std::byte*>(data) + first * 4, count * sizeof(float));
