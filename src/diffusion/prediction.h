@@ -5,14 +5,11 @@
 #include <span>
 #include <string_view>
 
+#include "base/prediction.h"
 #include "diffusion/level.h"
 #include "tensor/tensor.h"
 
 namespace calotype {
-
-/// What a network's output means: the noise, the velocity signal * noise - noise_share * clean of variance-preserving
-/// coordinates (Salimans and Ho 2022), or the clean latent. The goldens and files name them so.
-enum class Prediction { epsilon, v_prediction, sample };
 
 const char* name_of(Prediction prediction);
 std::optional<Prediction> prediction_from(std::string_view name);

@@ -6,9 +6,6 @@
 
 namespace calotype {
 
-/// What the UNet's output means (Salimans and Ho 2022): the noise, the velocity, or the clean latent.
-enum class Prediction { epsilon, v, x0 };
-
 /// What is added to the time embedding beside the time (x4 upscaler: a noise level; unCLIP: an image vector).
 enum class ClassInput { none, level, vector };
 
