@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace calotype::bench {
+
+/// What every benchmark is asked on its command line.
+struct Settings {
+  std::string isa, only;
+  int threads = 1;
+  double seconds = 0.3;  // of one measurement
+
+  /// Reads argv, or ends the program with help or a message. The chosen instruction sets, all by default.
+  std::vector<std::string> parse(int argc, char** argv, const std::string& what);
+};
+
+/// The best of many runs of `work`, which does `operations` floating-point operations.
+struct Rate {
+  double gflops;  // of a core: by CPU time of all threads
+  double share;   // of the peak of one core, measured between the runs
+  double wall_ms;
+};
+Rate measure(double seconds, double operations, const std::function<void()>& work);
+
+/// Lines of shapes/NAME.txt: fields between semicolons, words within.
+std::vector<std::vector<std::string>> shapes(const std::string& name);
+
+/// Uniform in [-1, 1), the same for the same seed.
+std::vector<float> random_floats(int64_t count, uint32_t seed, float scale = 1);
+
+/// Relative root mean square of found against expected at sampled places.
+class Sampled {
+ public:
+  void add(double found, double expected);
+  double error() const;
+
+ private:
+  double error_ = 0, size_ = 0;
+};
+
+/// " 123.4  85% 3e-07"
+std::string column(const Rate& rate, double error);
+
+}  // namespace calotype::bench
