@@ -57,14 +57,20 @@ inline void transform_output_gradient(const ConvShape& shape, const float* dy, c
   }
 }
 
-/// dweight[i][3][3] for `in` input channels of one output channel. `from`: matrix i begins at from.data + i * matrix;
-/// the lanes behind the last channel may be read.
-inline void transform_weight_gradient(const Points& from, int64_t in, float* dweight) {
+/// dweight[i][3][3] for `in` input channels of one output channel, from the sum of `ranges` sets of points, `range`
+/// floats apart. Matrix i begins at points + i * matrix; the lanes behind the last channel may be read.
+inline void transform_weight_gradient(const float* points, int64_t matrix, int64_t ranges, int64_t range, int64_t in,
+                                      float* dweight) {
   for (int64_t i = 0; i < in; i += kLanes) {
     HWY_ALIGN float taps[9 * kLanes];
     HWY_ALIGN float windows[9 * kLanes];
     both_ways<GradientTaps>(
-        [&](int y, int x) HWY_ATTR { return hn::LoadU(kFloat, from.data + (6 * y + x) * from.matrix + i); },
+        [&](int y, int x) HWY_ATTR {
+          const float* at = points + (6 * y + x) * matrix + i;
+          FloatVec sum = hn::LoadU(kFloat, at);
+          for (int64_t r = 1; r < ranges; ++r) sum = hn::Add(sum, hn::LoadU(kFloat, at + r * range));
+          return sum;
+        },
         [&](int y, int x, FloatVec v) HWY_ATTR { hn::Store(v, kFloat, taps + (3 * y + x) * kLanes); });
     for (int64_t k = 0; k < kLanes; k += kBlock) {
       int64_t tap = 0;

@@ -49,7 +49,7 @@ class WinogradForward {
   static constexpr int64_t kDeepest = 160;  // input channels summed in one accumulator
   static constexpr int64_t kOutputs = 64;   // of a task, or between two output transforms
   static constexpr int64_t kPad = 16;       // floats that keep the 36 matrices from sharing cache sets
-  static constexpr int64_t kSharedWeights = int64_t{4} << 20;
+  static constexpr int64_t kSharedWeights = int64_t{32} << 20;  // bytes that the last-level cache is trusted to hold
   static constexpr int64_t kFewBlocks = 8;
   static constexpr int64_t kInputPart = 64;  // channels of one task of the input transform
 
