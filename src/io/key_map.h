@@ -6,8 +6,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/model_config.h"
 #include "base/shape.h"
-#include "models/config.h"
 
 namespace calotype {
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "models/config.h"
+#include "base/model_config.h"
 #include "models/tap.h"
 #include "nn/layers.h"
 

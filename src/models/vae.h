@@ -3,7 +3,7 @@
 #include <optional>
 #include <vector>
 
-#include "models/config.h"
+#include "base/model_config.h"
 #include "models/tap.h"
 #include "nn/layers.h"
 

@@ -1,4 +1,4 @@
-#include "models/config.h"
+#include "base/model_config.h"
 
 #include <algorithm>
 

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace calotype {
+
+/// What is added to the time embedding beside the time (x4 upscaler: a noise level; unCLIP: an image vector).
+enum class ClassInput { none, level, vector };
+
+/// The UNet of Stable Diffusion, in the words of the original yaml. Defaults are SD 2 base.
+struct UNetConfig {
+  int64_t in_channels = 4;
+  int64_t out_channels = 4;
+  int64_t model_channels = 320;
+  std::vector<int64_t> channel_mult = {1, 2, 4, 4};  // one a level, the finest first
+  int64_t num_res_blocks = 2;
+  std::vector<int64_t> attention_resolutions = {4, 2, 1};  // down factors, not pixels
+  int64_t num_heads = 0;                                   // 0: channels / num_head_channels
+  int64_t num_head_channels = 64;
+  int64_t context_dim = 1024;
+  bool use_linear_in_transformer = true;           // how proj_in and proj_out lie in a file: [C, C] or [C, C, 1, 1]
+  std::vector<bool> disable_self_attentions = {};  // per level; such a level attends to the context twice
+  ClassInput class_input = ClassInput::none;
+  int64_t class_size = 0;  // rows of the level table, or width of the vector
+  int64_t groups = 32;     // of every group norm
+
+  int64_t levels() const { return static_cast<int64_t>(channel_mult.size()); }
+  int64_t channels(int64_t level) const { return model_channels * channel_mult[level]; }
+  int64_t time_width() const { return 4 * model_channels; }
+  bool attends(int64_t level) const;
+  bool self_attends(int64_t level) const;
+  int64_t heads(int64_t channels) const;
+};
+
+/// The autoencoder (Rombach et al. 2022, KL-f8 and KL-f4), in the words of the original yaml. Defaults are f8.
+struct VaeConfig {
+  int64_t in_channels = 3;
+  int64_t out_ch = 3;
+  int64_t ch = 128;
+  std::vector<int64_t> ch_mult = {1, 2, 4, 4};
+  int64_t num_res_blocks = 2;
+  int64_t z_channels = 4;
+  int64_t embed_dim = 4;
+  int64_t groups = 32;
+  double scale_factor = 0.18215;  // diffusion latent = scale_factor * z
+
+  int64_t levels() const { return static_cast<int64_t>(ch_mult.size()); }
+  int64_t channels(int64_t level) const { return ch * ch_mult[level]; }
+  int64_t downscale() const { return int64_t{1} << (levels() - 1); }  // pixels a latent cell
+};
+
+enum class TextActivation { gelu, quick_gelu };
+
+/// A CLIP text tower. Defaults are OpenCLIP ViT-H/14 as Stable Diffusion 2 uses it.
+struct TextConfig {
+  int64_t vocab_size = 49408;
+  int64_t context_length = 77;
+  int64_t width = 1024;
+  int64_t layers = 24;       // blocks in the file
+  int64_t used_layers = 23;  // blocks that run before the final norm
+  int64_t heads = 16;
+  int64_t mlp_width = 4096;
+  TextActivation activation = TextActivation::gelu;
+  int32_t padding_id = 0;        // SD 1: 49407
+  int64_t projection_width = 0;  // of text_projection; 0: none
+};
+
+/// A CLIP image tower (ViT). Defaults are OpenCLIP ViT-H/14.
+struct ImageTowerConfig {
+  int64_t image_size = 224;
+  int64_t patch_size = 14;
+  int64_t width = 1280;
+  int64_t layers = 32;
+  int64_t heads = 16;
+  int64_t mlp_width = 5120;
+  TextActivation activation = TextActivation::gelu;
+  int64_t projection_width = 1024;
+};
+
+}  // namespace calotype
