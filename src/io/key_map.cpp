@@ -20,7 +20,7 @@ KeyMap::KeyMap(std::vector<KeyRow> rows) : rows_(std::move(rows)) {
   }
 }
 
-const KeyRow* KeyMap::find(std::string_view ours) const {
+const KeyRow* KeyMap::find(std::string_view ours) const& {
   const auto at = by_ours_.find(std::string(ours));
   return at == by_ours_.end() ? nullptr : &rows_[at->second];
 }

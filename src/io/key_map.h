@@ -40,9 +40,11 @@ class KeyMap {
  public:
   explicit KeyMap(std::vector<KeyRow> rows);
 
-  const std::vector<KeyRow>& rows() const { return rows_; }
+  const std::vector<KeyRow>& rows() const& { return rows_; }
+  const std::vector<KeyRow>& rows() && = delete;
   /// Null where there is no such weight.
-  const KeyRow* find(std::string_view ours) const;
+  const KeyRow* find(std::string_view ours) const&;
+  const KeyRow* find(std::string_view ours) && = delete;
   /// The weights that lie under a name of a file; several where they share a tensor, none where the name is unknown.
   std::vector<const KeyRow*> stored_as(Layout layout, std::string_view name) const;
 

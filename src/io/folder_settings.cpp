@@ -1,0 +1,138 @@
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "io/json.h"
+#include "io/printable.h"
+#include "io/settings.h"
+
+namespace calotype {
+namespace {
+
+using nlohmann::json;
+
+/// A config file of a component: an object, or empty where the file is not there.
+class ConfigFile {
+ public:
+  explicit ConfigFile(const std::filesystem::path& path) : path_(path.string()), content_(json::object()) {
+    std::error_code ignored;
+    if (!std::filesystem::is_regular_file(path, ignored)) return;
+    content_ = read_json(path);
+    require(content_.is_object(), ErrorKind::bad_file, "{}: an object is expected", path_);
+    there_ = true;
+  }
+
+  bool there() const { return there_; }
+  const json* find(const char* key) const {
+    const auto at = content_.find(key);
+    return at == content_.end() || at->is_null() ? nullptr : &*at;
+  }
+  std::optional<std::string> text(const char* key) const {
+    const json* value = find(key);
+    if (!value) return std::nullopt;
+    require(value->is_string(), ErrorKind::bad_file, "{}: {}: text is expected", path_, key);
+    return value->get<std::string>();
+  }
+  std::optional<int64_t> count(const char* key, int64_t least = 1) const {
+    const json* value = find(key);
+    return value ? std::optional(whole(*value, key, least)) : std::nullopt;
+  }
+  std::optional<double> positive(const char* key) const {
+    const json* value = find(key);
+    if (!value) return std::nullopt;
+    require(value->is_number() && value->get<double>() > 0 && std::isfinite(value->get<double>()), ErrorKind::bad_file,
+            "{}: {}: a number above 0 is expected", path_, key);
+    return value->get<double>();
+  }
+  std::optional<bool> flag(const char* key) const {
+    const json* value = find(key);
+    if (!value) return std::nullopt;
+    require(value->is_boolean(), ErrorKind::bad_file, "{}: {}: true or false is expected", path_, key);
+    return value->get<bool>();
+  }
+  int64_t whole(const json& value, const char* key, int64_t least) const {
+    const bool good = value.is_number_integer() &&
+                      (!value.is_number_unsigned() || value.get<uint64_t>() <= static_cast<uint64_t>(INT32_MAX));
+    require(good && value.get<int64_t>() >= least && value.get<int64_t>() <= INT32_MAX, ErrorKind::bad_file,
+            "{}: {}: a whole number from {} on is expected", path_, key, least);
+    return value.get<int64_t>();
+  }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+  json content_;
+  bool there_ = false;
+};
+
+void read_unet(const ConfigFile& file, ModelSettings& settings) {
+  if (!file.there()) return;
+  settings.in_channels = file.count("in_channels");
+  settings.context_dim = file.count("cross_attention_dim");
+  settings.unet_groups = file.count("norm_num_groups").value_or(32);
+  settings.latent_size = file.count("sample_size");
+  // The name says width, the value is the number of heads: an old mistake that all files share.
+  const json* heads = file.find("attention_head_dim");
+  if (const json* newer = file.find("num_attention_heads")) heads = newer;
+  if (heads && heads->is_array()) {
+    require(heads->size() <= 16, ErrorKind::bad_file, "{}: attention_head_dim: too long a list", file.path());
+    for (const json& item : *heads) settings.heads_of_levels.push_back(file.whole(item, "attention_head_dim", 1));
+  } else {
+    settings.num_heads = heads ? file.whole(*heads, "attention_head_dim", 1) : 8;
+  }
+  const json* cross_only = file.find("only_cross_attention");
+  if (cross_only && cross_only->is_array() && cross_only->size() <= 16) {
+    std::vector<bool> flags;
+    for (const json& item : *cross_only) flags.push_back(item.is_boolean() && item.get<bool>());
+    settings.disable_self_attentions = flags;
+  }
+}
+
+void read_scheduler(const ConfigFile& file, ModelSettings& settings) {
+  if (!file.there()) return;
+  const std::string word = file.text("prediction_type").value_or("epsilon");
+  if (word == "epsilon")
+    settings.prediction = Prediction::epsilon;
+  else if (word == "v_prediction")
+    settings.prediction = Prediction::v;
+  else if (word == "sample")
+    settings.prediction = Prediction::x0;
+  else
+    fail(ErrorKind::bad_file, "{}: prediction_type: epsilon, v_prediction or sample is expected, found {}", file.path(),
+         printable(word, 40));
+  settings.scheduler = file.text("_class_name");
+  settings.beta_start = file.positive("beta_start");
+  settings.beta_end = file.positive("beta_end");
+  settings.beta_schedule = file.text("beta_schedule");
+  settings.train_steps = file.count("num_train_timesteps");
+  settings.timestep_spacing = file.text("timestep_spacing");
+  settings.steps_offset = file.count("steps_offset", 0);
+  settings.set_alpha_to_one = file.flag("set_alpha_to_one");
+}
+
+void read_text(const ConfigFile& file, ModelSettings& settings) {
+  if (!file.there()) return;
+  settings.text_heads = file.count("num_attention_heads");
+  const std::string word = file.text("hidden_act").value_or("quick_gelu");
+  require(word == "gelu" || word == "quick_gelu", ErrorKind::unsupported,
+          "{}: hidden_act: gelu or quick_gelu is expected, found {}", file.path(), printable(word, 40));
+  settings.activation = word == "gelu" ? TextActivation::gelu : TextActivation::quick_gelu;
+}
+
+}  // namespace
+
+ModelSettings settings_from_folder(const std::filesystem::path& folder) {
+  ModelSettings settings;
+  settings.source = folder.string();
+  read_unet(ConfigFile(folder / "unet" / "config.json"), settings);
+  read_scheduler(ConfigFile(folder / "scheduler" / "scheduler_config.json"), settings);
+  read_text(ConfigFile(folder / "text_encoder" / "config.json"), settings);
+  const ConfigFile vae(folder / "vae" / "config.json");
+  if (vae.there()) {
+    settings.scale_factor = vae.positive("scaling_factor");
+    settings.vae_groups = vae.count("norm_num_groups").value_or(32);
+  }
+  return settings;
+}
+
+}  // namespace calotype

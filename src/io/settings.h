@@ -1,0 +1,82 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "io/recognise.h"
+#include "models/config.h"
+
+namespace calotype {
+
+/// What stands beside the weights, in a yaml or in a folder's config files: what no shape tells, and a few things that
+/// shapes tell too, to compare. What is not said is empty.
+struct ModelSettings {
+  std::string source;  // the file it comes from, for messages
+
+  // of the noise process
+  std::optional<Prediction> prediction;
+  std::optional<double> beta_start, beta_end;
+  std::optional<std::string> beta_schedule;  // in diffusers' words: "scaled_linear", "linear", "squaredcos_cap_v2"
+  std::optional<int64_t> train_steps;
+  std::optional<std::string> scheduler;         // a folder's: the class' name
+  std::optional<std::string> timestep_spacing;  // a folder's: "leading", "trailing", "linspace"
+  std::optional<int64_t> steps_offset;
+  std::optional<bool> set_alpha_to_one;
+
+  // of the UNet
+  std::optional<int64_t> in_channels, model_channels, context_dim;  // compared with the shapes
+  std::optional<int64_t> num_heads, num_head_channels, unet_groups;
+  std::vector<int64_t> heads_of_levels;  // diffusers' list: heads on each level
+  std::optional<std::vector<bool>> disable_self_attentions;
+  std::optional<int64_t> latent_size;  // native, in cells
+
+  // of the autoencoder
+  std::optional<double> scale_factor;
+  std::optional<int64_t> vae_groups;
+
+  // of the text tower
+  std::optional<int64_t> text_heads, unused_layers;  // blocks at the end that don't run
+  std::optional<TextActivation> activation;
+  std::optional<int64_t> padding_id;
+};
+
+/// Reads a yaml in the words of the original training code (`model.params.unet_config.params...`); JSON is yaml too.
+/// Words of our own where those have none: `groups` in `unet_config.params` and `ddconfig`, `heads`, `activation` and
+/// `padding_id` in `cond_stage_config.params`. At most 1 MB, 64 levels, no aliases. Throws `bad_file`.
+ModelSettings settings_from_yaml(std::string_view text, std::string_view where);
+
+/// The yaml beside a single file: same folder, same stem. Nothing where there is none.
+std::optional<ModelSettings> settings_beside(const std::filesystem::path& weights);
+
+/// What a safetensors file's metadata say: `modelspec.prediction_type`, and in files of ours `calotype.config`, which
+/// holds the yaml. Throws `bad_file` where they are damaged.
+ModelSettings settings_from_metadata(const std::map<std::string, std::string>& metadata, std::string_view where);
+
+/// The config files of a diffusers folder: unet, vae, text_encoder, scheduler; what is missing is left out.
+ModelSettings settings_from_folder(const std::filesystem::path& folder);
+
+/// Fills in what the shapes left open and overrules what the family suggests. Throws `bad_file` where a setting
+/// contradicts a shape, naming both.
+void apply(const ModelSettings& settings, Recognised& found);
+
+/// Throws `bad_file` where heads or groups of a found network are still unknown, or don't divide its channels.
+void require_complete(const Recognised& found, std::string_view where);
+
+/// The yaml for a model of ours, in the same words; what `settings_from_yaml` reads back.
+struct ModelDescription {
+  UNetConfig unet;
+  std::optional<VaeConfig> vae;
+  std::optional<TextConfig> text;
+  Prediction prediction = Prediction::epsilon;
+  double beta_start = 0.00085, beta_end = 0.012;
+  int64_t train_steps = 1000;
+  int64_t latent_size = 64;
+};
+std::string original_yaml(const ModelDescription& description);
+
+}  // namespace calotype
