@@ -27,16 +27,16 @@ struct RowNorm {
 
 /// y = activation(x wᵀ + bias + offset) + add, row-major f32.
 struct Linear {
-  int64_t rows, in, out;  // out: the width of y
-  const float* x;         // [rows, in]
-  RowNorm norm;
-  Weights weight;                 // [out, in], or [2 out, in] under geglu
+  int64_t rows = 0, in = 0, out = 0;  // out: the width of y
+  const float* x = nullptr;           // [rows, in]
+  RowNorm norm = {};
+  Weights weight = {};            // [out, in], or [2 out, in] under geglu
   const float* bias = nullptr;    // [out] or [2 out]
   const float* offset = nullptr;  // [rows / rows_per_offset, out]; not under geglu
   int64_t rows_per_offset = 0;
   Activation activation = Activation::none;
   const float* add = nullptr;  // [rows, out]; may be y itself
-  float* y;                    // [rows, out]
+  float* y = nullptr;          // [rows, out]
   Precision precision = Precision::f32;
 };
 

@@ -41,10 +41,12 @@ class Reading {
 
   /// A group norm folded to one factor and one addend per picture and channel, both [B, C].
   struct GroupNorm {
-    Tensor gain, bias;
+    Tensor gain, bias;  // as the kernels take them
     int64_t groups;
     double epsilon;
+    Tensor sums;  // [B, C, 2], of the map before it is doubled
     Tensor scale, shift;
+    std::shared_ptr<Node> gain_history, bias_history;
   };
   struct LayerNorm {
     Tensor gain, bias;
@@ -53,6 +55,7 @@ class Reading {
 
   Reading raw() const;  // without norm and SiLU
   Tensor written() const;
+  std::shared_ptr<Node> group_norm_node() const;
 
   Shape shape_;
   Tensor first_, second_;
@@ -60,7 +63,7 @@ class Reading {
   std::optional<GroupNorm> norm_;
   std::optional<LayerNorm> rows_;
   bool silu_ = false;
-  std::shared_ptr<Node> raw_history_, history_;
+  std::shared_ptr<Node> raw_history_, history_;  // before the norm, and of the whole
 };
 
 /// Channels of a, then of b: [B, H, W, A] and [B, H, W, C] -> [B, H, W, A + C].

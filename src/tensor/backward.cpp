@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "kernels/elementwise.h"
+
 namespace calotype {
 namespace {
 
@@ -16,12 +18,7 @@ void accumulate(Tensor& sum, Tensor more) {
   check(sum.shape() == more.shape(), "backward: gradients of {} and {} were to be added", sum.shape().text(),
         more.shape().text());
   Tensor total = sum.reusable() ? sum : Tensor::empty(sum.shape(), sum.dtype());
-  for_float(sum.dtype(), [&]<class T>() {
-    const auto a = sum.view<T>();
-    const auto b = more.view<T>();
-    const auto y = total.edit<T>();
-    for (size_t i = 0; i < y.size(); ++i) y[i] = a[i] + b[i];
-  });
+  for_float(sum.dtype(), [&]<class T>() { kernels::add(sum.view<T>(), more.view<T>(), total.edit<T>()); });
   sum = std::move(total);
 }
 
