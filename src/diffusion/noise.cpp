@@ -2,38 +2,9 @@
 
 #include <numeric>
 
-#include "tensor/history.h"
+#include "ops/structure.h"
 
 namespace calotype {
-namespace {
-
-/// Swaps the two inner axes of `outer` matrices [rows, columns].
-Tensor transposed(const Tensor& x, Shape shape, int64_t outer, int64_t rows, int64_t columns) {
-  Tensor y = Tensor::empty(shape, x.dtype());
-  for_float(x.dtype(), [&]<class T>() {
-    const T* from = x.view<T>().data();
-    T* to = y.edit<T>().data();
-    for (int64_t b = 0; b < outer; ++b, from += rows * columns, to += rows * columns)
-      for (int64_t i = 0; i < rows; ++i)
-        for (int64_t j = 0; j < columns; ++j) to[j * rows + i] = from[i * columns + j];
-  });
-  return not_differentiable("transposed", y, {x});
-}
-
-}  // namespace
-
-Tensor channels_last(const Tensor& x) {
-  check(x.shape().rank() == 4, "channels_last: takes [B,C,H,W], not {}", x.shape().text());
-  const Shape& s = x.shape();
-  return transposed(x, {s[0], s[2], s[3], s[1]}, s[0], s[1], s[2] * s[3]);
-}
-
-Tensor channels_first(const Tensor& x) {
-  check(x.shape().rank() == 4, "channels_first: takes [B,H,W,C], not {}", x.shape().text());
-  const Shape& s = x.shape();
-  return transposed(x, {s[0], s[3], s[1], s[2]}, s[0], s[1] * s[2], s[3]);
-}
-
 Noise Noise::per_picture(std::span<const uint64_t> seeds, NormalKernel kernel) {
   Noise noise;
   for (const uint64_t seed : seeds) noise.generators_.emplace_back(seed, kernel);

@@ -9,10 +9,6 @@
 
 namespace calotype {
 
-/// [B,C,H,W] to [B,H,W,C] and back, f32 or f64; copies. The reference programs keep and draw latents in the former.
-Tensor channels_last(const Tensor& x);
-Tensor channels_first(const Tensor& x);
-
 /// Normal noise for a batch in the order in which the reference programs draw it. Every draw goes on where the last one
 /// of the same generator stopped.
 class Noise {

@@ -7,6 +7,7 @@
 #include "diffusion/noise.h"
 #include "diffusion/samplers.h"
 #include "diffusion/sigmas.h"
+#include "ops/structure.h"
 
 namespace calotype {
 namespace {

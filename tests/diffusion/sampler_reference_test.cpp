@@ -4,6 +4,7 @@
 
 #include "diffusion/noise.h"
 #include "diffusion/samplers.h"
+#include "ops/structure.h"
 #include "support/golden_file.h"
 
 namespace calotype {
