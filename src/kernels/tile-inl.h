@@ -93,8 +93,9 @@ void tile(const Left& left, const float* HWY_RESTRICT panel, float* HWY_RESTRICT
     CALOTYPE_UNROLL
     for (int i = 0; i < (kRows + 2) / 3; ++i) bases[i] = left.data + r * left.run_stride + 3 * i * stride;
     int64_t k = left.run;
-    for (; k >= 4; k -= 4) add_steps<4, kRows, kVectors>(bases, stride, panel, sums);
-    for (; k > 0; --k) add_steps<1, kRows, kVectors>(bases, stride, panel, sums);
+    // Unrolled by two: by four, g++ 12 keeps one sum of the 6 x 2 tile in memory.
+    for (; k >= 2; k -= 2) add_steps<2, kRows, kVectors>(bases, stride, panel, sums);
+    if (k > 0) add_steps<1, kRows, kVectors>(bases, stride, panel, sums);
   }
   store_sums<kRows, kVectors>(sums, c, c_stride, accumulate);
 }
