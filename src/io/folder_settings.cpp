@@ -94,9 +94,9 @@ void read_scheduler(const ConfigFile& file, ModelSettings& settings) {
   if (word == "epsilon")
     settings.prediction = Prediction::epsilon;
   else if (word == "v_prediction")
-    settings.prediction = Prediction::v;
+    settings.prediction = Prediction::v_prediction;
   else if (word == "sample")
-    settings.prediction = Prediction::x0;
+    settings.prediction = Prediction::sample;
   else
     fail(ErrorKind::bad_file, "{}: prediction_type: epsilon, v_prediction or sample is expected, found {}", file.path(),
          printable(word, 40));

@@ -140,7 +140,7 @@ std::optional<Prediction> prediction_of(Family family) {
     case Family::x4_upscaler:
     case Family::unclip_h:
     case Family::unclip_l:
-      return Prediction::v;
+      return Prediction::v_prediction;
     default:
       return std::nullopt;
   }
@@ -160,7 +160,8 @@ std::optional<Prediction> prediction_by_statistic(std::span<const StoredTensor> 
   for (const double value : values) sum += value;
   const double mean = sum / static_cast<double>(values.size());
   for (const double value : values) squares += (value - mean) * (value - mean);
-  return std::sqrt(squares / static_cast<double>(values.size() - 1)) > 0.09 ? Prediction::v : Prediction::epsilon;
+  return std::sqrt(squares / static_cast<double>(values.size() - 1)) > 0.09 ? Prediction::v_prediction
+                                                                            : Prediction::epsilon;
 }
 
 }  // namespace calotype

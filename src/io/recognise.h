@@ -6,9 +6,10 @@
 #include <string>
 #include <string_view>
 
+#include "base/model_config.h"
+#include "base/prediction.h"
 #include "io/key_map.h"
 #include "io/stored_tensor.h"
-#include "models/config.h"
 
 namespace calotype {
 

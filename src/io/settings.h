@@ -8,8 +8,9 @@
 #include <string_view>
 #include <vector>
 
+#include "base/model_config.h"
+#include "base/prediction.h"
 #include "io/recognise.h"
-#include "models/config.h"
 
 namespace calotype {
 

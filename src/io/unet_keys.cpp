@@ -1,7 +1,5 @@
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "io/key_table.h"
 
 namespace calotype {
@@ -75,11 +73,6 @@ class UNetTable {
   }
 
  private:
-  bool attends(int64_t level) const {
-    const auto& factors = config_.attention_resolutions;
-    return std::find(factors.begin(), factors.end(), int64_t{1} << level) != factors.end();
-  }
-
   void res(const KeyPlace& place, bool widens) {
     add_lines(rows_, kRes, place);
     if (widens) add_lines(rows_, kShortcut, place);
@@ -104,7 +97,7 @@ class UNetTable {
         res({fmt::format("down.{}.res.{}.", l, i), block + "0.", fmt::format("{}resnets.{}.", theirs, i)},
             width != config_.channels(l));
         width = config_.channels(l);
-        if (attends(l))
+        if (config_.attends(l))
           transformer(
               {fmt::format("down.{}.transformer.{}.", l, i), block + "1.", fmt::format("{}attentions.{}.", theirs, i)});
       }
@@ -124,12 +117,12 @@ class UNetTable {
       for (int64_t i = 0; i <= config_.num_res_blocks; ++i) {
         const std::string block = fmt::format("output_blocks.{}.", first + i);
         res({fmt::format("up.{}.res.{}.", l, i), block + "0.", fmt::format("{}resnets.{}.", theirs, i)}, true);
-        if (attends(l))
+        if (config_.attends(l))
           transformer(
               {fmt::format("up.{}.transformer.{}.", l, i), block + "1.", fmt::format("{}attentions.{}.", theirs, i)});
       }
       if (l == 0) continue;
-      const KeyLine line{"upsample", attends(l) ? "2.conv" : "1.conv", "upsamplers.0.conv"};
+      const KeyLine line{"upsample", config_.attends(l) ? "2.conv" : "1.conv", "upsamplers.0.conv"};
       add_lines(rows_, {&line, 1},
                 {fmt::format("up.{}.", l), fmt::format("output_blocks.{}.", first + config_.num_res_blocks), theirs});
     }

@@ -83,8 +83,8 @@ class Section {
 std::optional<Prediction> prediction_named(const std::optional<std::string>& word, const std::string& where) {
   if (!word) return std::nullopt;
   if (*word == "eps") return Prediction::epsilon;
-  if (*word == "v") return Prediction::v;
-  if (*word == "x0") return Prediction::x0;
+  if (*word == "v") return Prediction::v_prediction;
+  if (*word == "x0") return Prediction::sample;
   fail(ErrorKind::bad_file, "{}.parameterization: eps, v or x0 is expected, found {}", where, printable(*word, 40));
 }
 
@@ -168,16 +168,16 @@ ModelSettings settings_from_metadata(const std::map<std::string, std::string>& m
   settings.source = where;
   if (const auto at = metadata.find("modelspec.prediction_type"); at != metadata.end()) {
     if (at->second == "epsilon") settings.prediction = Prediction::epsilon;
-    if (at->second == "v" || at->second == "v_prediction") settings.prediction = Prediction::v;
+    if (at->second == "v" || at->second == "v_prediction") settings.prediction = Prediction::v_prediction;
   }
   return settings;
 }
 
 std::string original_yaml(const ModelDescription& description) {
   const UNetConfig& unet = description.unet;
-  const char* parameterization = description.prediction == Prediction::v    ? "v"
-                                 : description.prediction == Prediction::x0 ? "x0"
-                                                                            : "eps";
+  const char* parameterization = description.prediction == Prediction::v_prediction ? "v"
+                                 : description.prediction == Prediction::sample     ? "x0"
+                                                                                    : "eps";
   std::string text = fmt::format(
       "model:\n"
       "  params:\n"

@@ -79,9 +79,9 @@ TEST(Recognise, TellsTheReleasedUNetsApart) {
       {Family::sd2, {}, std::nullopt},
       {Family::sd2_depth, with_channels({}, 5), Prediction::epsilon},
       {Family::sd2_inpainting, with_channels({}, 9), Prediction::epsilon},
-      {Family::x4_upscaler, x4_config(), Prediction::v},
-      {Family::unclip_h, unclip_config(2048), Prediction::v},
-      {Family::unclip_l, unclip_config(1536), Prediction::v}};
+      {Family::x4_upscaler, x4_config(), Prediction::v_prediction},
+      {Family::unclip_h, unclip_config(2048), Prediction::v_prediction},
+      {Family::unclip_l, unclip_config(1536), Prediction::v_prediction}};
   for (const auto& [family, config, prediction] : cases)
     for (const Layout layout : {Layout::original, Layout::diffusers}) {
       SCOPED_TRACE(std::string(name_of(family)) + ", " + name_of(layout));
@@ -240,7 +240,8 @@ TEST(Recognise, TheSpreadOfABiasTellsVelocityFromNoise) {
         tensor.bytes = std::as_bytes(std::span(values));
       }
     const Recognised found = recognise(tensors, "f");
-    EXPECT_EQ(prediction_by_statistic(tensors, *found.unet), spread > 0.09 ? Prediction::v : Prediction::epsilon);
+    EXPECT_EQ(prediction_by_statistic(tensors, *found.unet),
+              spread > 0.09 ? Prediction::v_prediction : Prediction::epsilon);
   }
 }
 

@@ -49,7 +49,7 @@ constexpr std::string_view kReleased = R"(model:
 
 TEST(Settings, ReadsAYamlOfTheOriginal) {
   const ModelSettings settings = settings_from_yaml(kReleased, "a.yaml");
-  EXPECT_EQ(settings.prediction, Prediction::v);
+  EXPECT_EQ(settings.prediction, Prediction::v_prediction);
   EXPECT_EQ(settings.beta_start, 0.00085);
   EXPECT_EQ(settings.beta_end, 0.012);
   EXPECT_EQ(settings.train_steps, 1000);
@@ -68,7 +68,7 @@ TEST(Settings, AJsonObjectIsAYaml) {
       R"({"model": {"params": {"parameterization": "x0", "unet_config": {"params": {"num_heads": 2, "groups": 4,
           "disable_self_attentions": [true, false]}}}}})",
       "a");
-  EXPECT_EQ(settings.prediction, Prediction::x0);
+  EXPECT_EQ(settings.prediction, Prediction::sample);
   EXPECT_EQ(settings.num_heads, 2);
   EXPECT_EQ(settings.unet_groups, 4);
   EXPECT_EQ(settings.disable_self_attentions, (std::vector<bool>{true, false}));
@@ -110,11 +110,11 @@ TEST(Settings, OurYamlIsReadBack) {
   description.unet.disable_self_attentions = {false, true, false};
   description.vae = VaeConfig{.ch = 48, .ch_mult = {1, 2}, .groups = 8, .scale_factor = 0.913};
   description.text = TextConfig{.width = 256, .layers = 6, .used_layers = 5, .heads = 4, .padding_id = 7};
-  description.prediction = Prediction::v;
+  description.prediction = Prediction::v_prediction;
   description.beta_start = 0.001;
   description.latent_size = 32;
   const ModelSettings settings = settings_from_yaml(original_yaml(description), "ours");
-  EXPECT_EQ(settings.prediction, Prediction::v);
+  EXPECT_EQ(settings.prediction, Prediction::v_prediction);
   EXPECT_EQ(settings.beta_start, 0.001);
   EXPECT_EQ(settings.beta_end, 0.012);
   EXPECT_EQ(settings.latent_size, 32);
@@ -174,7 +174,7 @@ TEST(Settings, ThatContradictTheWeightsAreRefused) {
 }
 
 TEST(Settings, MetadataSayWhatIsPredicted) {
-  EXPECT_EQ(settings_from_metadata({{"modelspec.prediction_type", "v"}}, "f").prediction, Prediction::v);
+  EXPECT_EQ(settings_from_metadata({{"modelspec.prediction_type", "v"}}, "f").prediction, Prediction::v_prediction);
   EXPECT_EQ(settings_from_metadata({{"modelspec.prediction_type", "epsilon"}}, "f").prediction, Prediction::epsilon);
   EXPECT_FALSE(settings_from_metadata({{"format", "pt"}}, "f").prediction);
   EXPECT_EQ(settings_from_metadata({{"calotype.config", std::string(kReleased)}}, "f").num_head_channels, 64);
@@ -186,7 +186,7 @@ TEST(Settings, AreFoundBesideAFile) {
   scratch.write("model.yaml", kReleased);
   const auto settings = settings_beside(scratch / "model.safetensors");
   ASSERT_TRUE(settings);
-  EXPECT_EQ(settings->prediction, Prediction::v);
+  EXPECT_EQ(settings->prediction, Prediction::v_prediction);
 }
 
 TEST(Settings, ReadAFoldersConfigFiles) {
@@ -202,7 +202,7 @@ TEST(Settings, ReadAFoldersConfigFiles) {
                     "steps_offset": 1, "set_alpha_to_one": false, "trained_betas": null})");
   scratch.write("text_encoder/config.json", R"({"num_attention_heads": 2, "hidden_act": "gelu"})");
   const ModelSettings settings = settings_from_folder(scratch / "");
-  EXPECT_EQ(settings.prediction, Prediction::v);
+  EXPECT_EQ(settings.prediction, Prediction::v_prediction);
   EXPECT_EQ(settings.heads_of_levels, (std::vector<int64_t>{2, 4}));
   EXPECT_EQ(settings.unet_groups, 4);
   EXPECT_EQ(settings.vae_groups, 4);
