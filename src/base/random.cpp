@@ -1,6 +1,7 @@
 #include "base/random.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numbers>
 #include <numeric>

@@ -1,6 +1,9 @@
 #include "diffusion/combine.h"
 
 #include <algorithm>
+#include <array>
+#include <span>
+#include <vector>
 
 #include "tensor/history.h"
 

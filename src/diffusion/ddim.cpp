@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "diffusion/combine.h"
 #include "diffusion/sampler.h"

@@ -1,4 +1,5 @@
 #include <cmath>
+#include <utility>
 
 #include "diffusion/combine.h"
 #include "diffusion/sampler.h"

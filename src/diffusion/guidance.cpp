@@ -1,6 +1,7 @@
 #include "diffusion/guidance.h"
 
 #include <cmath>
+#include <span>
 #include <vector>
 
 #include "diffusion/combine.h"

@@ -1,5 +1,6 @@
 #include "diffusion/noise.h"
 
+#include <algorithm>
 #include <numeric>
 
 #include "ops/structure.h"

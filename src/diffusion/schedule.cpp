@@ -1,6 +1,7 @@
 #include "diffusion/schedule.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numbers>
 
 #include "base/error.h"

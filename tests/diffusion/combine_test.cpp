@@ -1,5 +1,8 @@
 #include "diffusion/combine.h"
 
+#include <algorithm>
+#include <vector>
+
 #include <gtest/gtest.h>
 
 #include "base/error.h"
