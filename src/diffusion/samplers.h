@@ -22,6 +22,7 @@ struct Sampler {
   Spacing spacing;             ///< what diffusers' class takes when nothing is asked
   SigmaKind preferred_sigmas;  ///< what the web interface takes when nothing is asked
   Draws draws;
+  int order;  ///< of convergence, without fresh noise
   int calls_per_step;
   int calls_less;  ///< calls of the network for N steps: calls_per_step * N - calls_less
   /// What the reference programs set where nothing is asked.
