@@ -2,6 +2,8 @@
 
 #include <memory>
 
+#include "kernels/conv2d_windowed.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/conv2d_product.cpp"
 #include <hwy/foreach_target.h>
@@ -128,12 +130,61 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace calotype::kernels {
 
+namespace {
+
+/// One pixel in, one out: pixels are rows of a matrix, and neighbours do not matter.
+bool pointwise(const ConvShape& s) {
+  return s.kernel == 1 && s.stride == 1 && s.top == 0 && s.bottom == 0 && s.left == 0 && s.right == 0;
+}
+bool plain(const MapReading& x) {
+  return !x.second && !x.scale && !x.doubled && !x.silu;
+}
+
+}  // namespace
+
 void product_conv2d(const Conv2d& problem) {
-  CALOTYPE_KERNEL(product_conv2d_all)(problem);
+  const ConvShape& s = problem.shape;
+  if (!pointwise(s) || problem.x.doubled) return CALOTYPE_KERNEL(product_conv2d_all)(problem);
+  if (plain(problem.x) && !problem.sums)
+    return linear({.rows = s.batch * s.height * s.width,
+                   .in = s.in,
+                   .out = s.out,
+                   .x = problem.x.first,
+                   .norm = {},
+                   .weight = problem.weight,
+                   .bias = problem.bias,
+                   .offset = problem.offset,
+                   .rows_per_offset = s.height * s.width,
+                   .add = problem.add,
+                   .y = problem.y});
+  Conv2d line = problem;  // a picture as one row of pixels: tall tiles whatever its width
+  line.shape.width = s.height * s.width;
+  line.shape.height = 1;
+  CALOTYPE_KERNEL(product_conv2d_all)(line);
 }
 
 void product_conv2d_data_gradient(const ConvShape& shape, Weights weight, const float* dy, float* dx) {
+  if (pointwise(shape))
+    return linear_data_gradient({.rows = shape.batch * shape.height * shape.width,
+                                 .in = shape.in,
+                                 .out = shape.out,
+                                 .dy = dy,
+                                 .weight = weight,
+                                 .dx = dx});
   CALOTYPE_KERNEL(product_conv2d_data_gradient_all)(shape, weight, dy, dx);
+}
+
+void product_conv2d_weight_gradient(const ConvShape& shape, const MapReading& x, const float* dy, float* dweight,
+                                    float* dbias) {
+  if (pointwise(shape) && plain(x))
+    return linear_weight_gradient({.rows = shape.batch * shape.height * shape.width,
+                                   .in = shape.in,
+                                   .out = shape.out,
+                                   .dy = dy,
+                                   .x = x.first,
+                                   .dweight = dweight,
+                                   .dbias = dbias});
+  windowed_weight_gradient(shape, x, dy, dweight, dbias);
 }
 
 }  // namespace calotype::kernels

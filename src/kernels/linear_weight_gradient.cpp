@@ -21,11 +21,11 @@ struct OuterCut {
   int64_t out_chunk, out_tasks, in_chunk, in_tasks, range, ranges;
 
   OuterCut(int64_t rows, int64_t in, int64_t out) {
-    constexpr int64_t kChunk = 256, kTasks = 16, kShortest = 512;
-    out_tasks = std::max<int64_t>(1, divide_up(out, kChunk));
+    constexpr int64_t kOuts = 256, kIns = 320, kTasks = 16, kShortest = 512;
+    out_tasks = std::max<int64_t>(1, divide_up(out, kOuts));
     out_chunk = std::max<int64_t>(1, round_up(divide_up(out, out_tasks), kTileRows));
     out_tasks = std::max<int64_t>(1, divide_up(out, out_chunk));
-    in_tasks = std::max<int64_t>(1, divide_up(in, kChunk));
+    in_tasks = std::max<int64_t>(1, divide_up(in, kIns));
     in_chunk = std::max<int64_t>(kPanel, round_up(divide_up(in, in_tasks), kPanel));
     in_tasks = std::max<int64_t>(1, divide_up(in, in_chunk));
     ranges = std::clamp<int64_t>(kTasks / (out_tasks * in_tasks), 1, std::max<int64_t>(1, rows / kShortest));

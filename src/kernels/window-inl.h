@@ -7,6 +7,7 @@
 #define CALOTYPE_KERNELS_WINDOW_INL_H_
 #endif
 
+#include "kernels/narrow-inl.h"
 #include "kernels/product-inl.h"
 #include "kernels/strip-inl.h"
 
@@ -109,6 +110,8 @@ void window_product(const Window& w, const WindowCut& cut, const Map& map, const
   const int64_t all_units = w.batch * cut.units_of_picture();
   if (all_units <= 0 || w.columns <= 0) return;
   const bool single = cut.channel_blocks == 1;
+  // Vectors along K where the columns would leave most of a panel empty; where a run is shorter than a vector, not.
+  const bool narrow = w.columns <= kNarrowColumns && w.kernel_width * cut.channel_block >= kLanes;
   const int64_t unit_pixels = cut.unit_rows * cut.unit_width;
   parallel_for(cut.unit_tasks * cut.column_tasks, [&](int64_t task) {
     const int64_t first_unit = task % cut.unit_tasks * cut.units;
@@ -118,14 +121,17 @@ void window_product(const Window& w, const WindowCut& cut, const Map& map, const
     const int64_t task_panels = divide_up(task_columns, kPanel), padded = task_panels * kPanel;
 
     const int64_t panel_floats = w.taps() * cut.channel_block * kPanel;
+    const int64_t column_floats = w.taps() * (cut.channel_block + kLanes);
+    const int64_t narrow_floats = narrow ? kNarrowColumns * column_floats : 0;
     const int64_t sum_floats = single ? kPanel * kHalfTileRows : unit_count * unit_pixels * padded;
     const int64_t strip_floats =
         round_up(w.strip_height(cut.unit_rows) * w.strip_width(cut.unit_width) * cut.channel_block, 16);
-    auto* const panels =
-        static_cast<float*>(thread_scratch(4 * (task_panels * panel_floats + sum_floats + strip_floats + fill_floats)));
+    auto* const panels = static_cast<float*>(
+        thread_scratch(4 * (task_panels * panel_floats + sum_floats + strip_floats + fill_floats + narrow_floats)));
     float* const sums = panels + task_panels * panel_floats;
     float* const strip = sums + sum_floats;
     float* const fill_buffer = strip + strip_floats;
+    float* const narrow_columns = fill_buffer + fill_floats;
 
     for (int64_t block = 0; block < cut.channel_blocks; ++block) {
       const int64_t channel = block * cut.channel_block;
@@ -134,6 +140,7 @@ void window_product(const Window& w, const WindowCut& cut, const Map& map, const
       for (int64_t p = 0; p < task_panels; ++p)
         fill(first_column + p * kPanel, task_columns - p * kPanel <= kLanes ? kLanes : kPanel, channel, channels,
              panels + p * panel_floats, fill_buffer);
+      if (narrow) panel_to_columns(panels, w.kernel_width * channels, w.kernel_height, w.columns, narrow_columns);
       for (int64_t u = 0; u < unit_count; ++u) {
         const int64_t picture = (first_unit + u) / cut.units_of_picture();
         const int64_t unit = (first_unit + u) % cut.units_of_picture();
@@ -153,12 +160,15 @@ void window_product(const Window& w, const WindowCut& cut, const Map& map, const
                   : nullptr;
           if (moments) std::fill(moments, moments + 2 * std::min(panel_width, columns), 0.0);
           for (int64_t i = 0; i < rows; ++i)
-            for_tiles(width, tile_rows(vectors), [&](int64_t first, int count) {
+            for_tiles(width, narrow ? kNarrowRows : tile_rows(vectors), [&](int64_t first, int count) {
               float* const to =
                   single ? sums : sums + ((u * task_panels + p) * unit_pixels + i * width + first) * kPanel;
               const Left left{strip + i * w.stride * pitch + first * w.stride * channels, w.stride * channels,
                               w.kernel_width * channels, w.kernel_height, pitch};
-              multiply_tile(count, vectors, left, panels + p * panel_floats, to, panel_width, block > 0);
+              if (narrow)
+                multiply_narrow_tile(count, w.columns, left, narrow_columns, to, block > 0);
+              else
+                multiply_tile(count, vectors, left, panels + p * panel_floats, to, panel_width, block > 0);
               if (!last) return;
               const int64_t at = picture * target.picture_stride + (row + i) * target.row_stride +
                                  (column + first) * target.pixel_stride + panel_column;

@@ -1,9 +1,9 @@
 #include <memory>
 
-#include "kernels/conv2d_product.h"
+#include "kernels/conv2d_windowed.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "kernels/conv2d_product_weight_gradient.cpp"
+#define HWY_TARGET_INCLUDE "kernels/conv2d_windowed_weight_gradient.cpp"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
@@ -22,12 +22,13 @@ struct WindowGradientCut {
   int64_t range, ranges;
 
   WindowGradientCut(const Window& w, int64_t channels, int64_t out) {
-    constexpr int64_t kChannels = 64, kOuts = 64, kStripFloats = 24 << 10, kTasks = 16, kMostPixels = 512;
-    channel_blocks = std::max<int64_t>(1, divide_up(channels, kChannels));
+    constexpr int64_t kStripFloats = 24 << 10, kTasks = 16, kMostPixels = 512;
+    const int64_t channels_wanted = w.taps() >= 4 ? 64 : 192, outs_wanted = w.taps() >= 4 ? 96 : 256;
+    channel_blocks = std::max<int64_t>(1, divide_up(channels, channels_wanted));
     channel_block = std::max<int64_t>(1, divide_up(channels, channel_blocks));
     if (channel_blocks > 1) channel_block = round_up(channel_block, 16);
     channel_blocks = std::max<int64_t>(1, divide_up(channels, channel_block));
-    out_tasks = std::max<int64_t>(1, divide_up(out, kOuts));
+    out_tasks = std::max<int64_t>(1, divide_up(out, outs_wanted));
     out_chunk = std::max<int64_t>(1, divide_up(out, out_tasks));
     out_tasks = std::max<int64_t>(1, divide_up(out, out_chunk));
     const int64_t rows = std::max<int64_t>(1, w.rows), row_width = std::max<int64_t>(1, w.row_width);
@@ -50,8 +51,8 @@ struct WindowGradientCut {
   }
 };
 
-void product_conv2d_weight_gradient_all(const ConvShape& s, const MapReading& x, const float* dy, float* dweight,
-                                        float* dbias) {
+void windowed_weight_gradient_all(const ConvShape& s, const MapReading& x, const float* dy, float* dweight,
+                                  float* dbias) {
   if (s.out <= 0) return;
   const Window w{s.batch, s.out_height(), s.out_width(), s.out, s.kernel, s.kernel, s.stride, s.top, s.left};
   const WindowGradientCut cut(w, s.in, s.out);
@@ -142,9 +143,9 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace calotype::kernels {
 
-void product_conv2d_weight_gradient(const ConvShape& shape, const MapReading& x, const float* dy, float* dweight,
-                                    float* dbias) {
-  CALOTYPE_KERNEL(product_conv2d_weight_gradient_all)(shape, x, dy, dweight, dbias);
+void windowed_weight_gradient(const ConvShape& shape, const MapReading& x, const float* dy, float* dweight,
+                              float* dbias) {
+  CALOTYPE_KERNEL(windowed_weight_gradient_all)(shape, x, dy, dweight, dbias);
 }
 
 }  // namespace calotype::kernels
