@@ -139,7 +139,8 @@ void conv2d_data_gradient(const ConvShape& shape, Weights weight, const float* d
 
 void conv2d_weight_gradient(const ConvShape& shape, const MapReading& x, const float* dy, float* dweight,
                             float* dbias) {
-  reference::conv2d_weight_gradient<float>(shape, written_out(shape, x).data(), dy, dweight, dbias);
+  const std::vector<float> map = dweight ? written_out(shape, x) : std::vector<float>();
+  reference::conv2d_weight_gradient<float>(shape, map.data(), dy, dweight, dbias);
 }
 
 }  // namespace scalar

@@ -84,7 +84,8 @@ Tensor linear(const Reading& x, const Tensor& weight, const Tensor& bias, Precis
   const Sizes sizes = sizes_of(x.shape(), weight, bias);
   const bool tracked = recording() && (x.tracked() || weight.tracked() || (bias && bias.tracked()) ||
                                        (epilogue.offset && epilogue.offset.tracked()));
-  if (epilogue.activation != Activation::none && (tracked || x.dtype() == DType::f64)) {
+  const bool no_kernel = x.dtype() == DType::f64 || (epilogue.activation == Activation::geglu && epilogue.offset);
+  if (epilogue.activation != Activation::none && (tracked || no_kernel)) {
     // The gradient needs what went into the activation: so it is an op of its own.
     Tensor y =
         activated(linear(x, weight, bias, precision, {.offset = std::move(epilogue.offset)}), epilogue.activation);

@@ -49,6 +49,7 @@ std::vector<T> GoldenFile::values(const std::string& tensor) const {
 
 template std::vector<float> GoldenFile::values(const std::string&) const;
 template std::vector<double> GoldenFile::values(const std::string&) const;
+template std::vector<int64_t> GoldenFile::values(const std::string&) const;
 template std::vector<uint16_t> GoldenFile::values(const std::string&) const;
 
 }  // namespace calotype::testing
