@@ -30,7 +30,7 @@ constexpr Entry<Forward> kForward[] = {{"scalar", unless_scalar, scalar::conv2d}
 
 using DataGradient = void (*)(const ConvShape&, Weights, const float*, float*);
 constexpr Entry<DataGradient> kDataGradient[] = {{"scalar", unless_scalar, scalar::conv2d_data_gradient},
-                                                 {"winograd", winograd_declines, winograd_data_gradient},
+                                                 {"winograd", winograd_data_gradient_declines, winograd_data_gradient},
                                                  {"product", takes_all, product_conv2d_data_gradient}};
 
 using WeightGradient = void (*)(const ConvShape&, const MapReading&, const float*, float*, float*);

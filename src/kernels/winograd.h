@@ -11,6 +11,7 @@ namespace calotype::kernels {
 
 /// Why a shape is left to the plain product; null when Winograd takes it. Looks at one picture, never at the batch.
 const char* winograd_declines(const ConvShape& shape);
+const char* winograd_data_gradient_declines(const ConvShape& shape);
 const char* winograd_weight_gradient_declines(const ConvShape& shape);
 
 /// The contract of conv2d. The bits depend neither on the threads nor on the batch.

@@ -78,12 +78,31 @@ class WinogradForward {
     return {results, blocks_.most() * panel_width(panel) + kPad, panel_width(panel)};
   }
 
-  /// The 36 products of a block with one panel of weights.
-  void multiply(int64_t tiles, int64_t d, const Points& input, const Points& weights, const Points& results,
-                int64_t matrix) const {
-    multiply_rows(tiles, static_cast<int>(weights.row / kLanes),
-                  {input.data + matrix * input.matrix, input.row, depth(d)}, weights.data + matrix * weights.matrix,
-                  results.data + matrix * results.matrix, results.row, d > 0);
+  /// The operand of a product that comes from far: what the next tile reads of it is fetched while this one computes.
+  enum class Far { input, weights };
+
+  static void fetch(const float* from, int64_t floats) {
+    for (int64_t i = 0; i < floats; i += 16) __builtin_prefetch(from + i, 0, 2);
+  }
+
+  /// One of the 36 products of a block with one panel of weights.
+  void multiply(int64_t tiles, int64_t d, int64_t matrix, const Points& input, const Points& weights,
+                const Points& results, Far far) const {
+    const int vectors = static_cast<int>(weights.row / kLanes);
+    const float* panel = weights.data + matrix * weights.matrix;
+    const float* next_panel = panel + weights.matrix;
+    const int64_t part = depth(d) * weights.row / divide_up(tiles, tile_rows(vectors));
+    for_tiles(tiles, tile_rows(vectors), [&](int64_t first, int count) HWY_ATTR {
+      const float* rows = input.data + matrix * input.matrix + first * input.row;
+      if (far == Far::input) {
+        fetch(rows + count * input.row, count * input.row);
+      } else {
+        fetch(next_panel, part);
+        next_panel += part;
+      }
+      multiply_tile(count, vectors, {rows, input.row, depth(d)}, panel,
+                    results.data + matrix * results.matrix + first * results.row, results.row, d > 0);
+    });
   }
 
   void write(const TileBlock& block, int64_t panel, const Points& results) const {
@@ -116,9 +135,9 @@ class WinogradForward {
         for (int64_t d = 0; d < depths_; ++d)
           for (int64_t matrix = 0; matrix < 36; ++matrix)
             for (int64_t panel = first; panel < last; ++panel)
-              multiply(block.tiles(), d, input_points(input, d),
+              multiply(block.tiles(), d, matrix, input_points(input, d),
                        weight_points(weights + weights_offset(d, panel), panel),
-                       result_points(results + (panel - first) * result_floats(), panel), matrix);
+                       result_points(results + (panel - first) * result_floats(), panel), Far::weights);
         for (int64_t panel = first; panel < last; ++panel)
           write(block, panel, result_points(results + (panel - first) * result_floats(), panel));
       }
@@ -178,9 +197,9 @@ class WinogradForward {
           float* sums = results + (kept > 1 ? b - b0 : 0) * group * result_floats();
           for (int64_t matrix = 0; matrix < 36; ++matrix)
             for (int64_t panel = begin; panel < end; ++panel)
-              multiply(block.tiles(), d, input_points(input + b * input_floats(), d),
+              multiply(block.tiles(), d, matrix, input_points(input + b * input_floats(), d),
                        weight_points(weights + (panel - begin) * weights_floats, panel),
-                       result_points(sums + (panel - begin) * result_floats(), panel), matrix);
+                       result_points(sums + (panel - begin) * result_floats(), panel), Far::input);
           if (d + 1 < depths_) continue;
           for (int64_t panel = begin; panel < end; ++panel)
             write(block, panel, result_points(sums + (panel - begin) * result_floats(), panel));
@@ -219,12 +238,25 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace calotype::kernels {
 
-const char* winograd_declines(const ConvShape& shape) {
+namespace {
+/// The bound on channels is where the two were seen to meet; below it the transforms weigh more than the products.
+const char* declines(const ConvShape& shape, int64_t in) {
   if (shape.kernel != 3 || shape.stride != 1) return "not 3x3 with stride 1";
   if (shape.top != 1 || shape.bottom != 1 || shape.left != 1 || shape.right != 1) return "padding other than 1";
-  if (shape.in < 32 || shape.out < 32) return "fewer than 32 channels";
-  if (shape.height < 3 || shape.width < 3) return "a picture smaller than a tile";
+  if (in < 8) return "fewer than 8 channels to sum over";
+  if (shape.height < 2 || shape.width < 2) return "a line of pixels";
   return nullptr;
+}
+}  // namespace
+
+const char* winograd_declines(const ConvShape& shape) {
+  return declines(shape, shape.in);
+}
+const char* winograd_data_gradient_declines(const ConvShape& shape) {
+  return declines(shape, shape.out);
+}
+const char* winograd_weight_gradient_declines(const ConvShape& shape) {
+  return declines(shape, std::min(shape.in, shape.out));
 }
 
 void winograd_forward(const Conv2d& problem) {

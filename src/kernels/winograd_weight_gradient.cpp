@@ -185,11 +185,6 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace calotype::kernels {
 
-const char* winograd_weight_gradient_declines(const ConvShape& shape) {
-  if (const char* reason = winograd_declines(shape)) return reason;
-  return nullptr;
-}
-
 void winograd_weight_gradient(const ConvShape& shape, const MapReading& x, const float* dy, float* dweight,
                               float* dbias) {
   CALOTYPE_KERNEL(winograd_weight_gradient_here)(shape, x, dy, dweight, dbias);
