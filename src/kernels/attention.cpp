@@ -18,12 +18,13 @@
 HWY_BEFORE_NAMESPACE();
 namespace calotype::kernels::HWY_NAMESPACE {
 
-/// Sizes of the blocks, by the shape of a head alone.
+/// Sizes of the blocks, by the shape of a head alone. Under a causal mask, small blocks of queries skip more keys.
 struct Blocks {
   int64_t queries, keys;
 };
 
 Blocks blocks_of(const AttentionShape& shape) {
+  if (shape.causal) return {24, 128};
   return shape.width > 256 ? Blocks{48, 128} : Blocks{96, 256};
 }
 
@@ -150,7 +151,7 @@ namespace calotype::kernels {
 namespace {
 
 // Longer stretches of queries pack the same keys less often, shorter ones make more tasks.
-constexpr int64_t kStretch = 512;
+constexpr int64_t kStretch = 1024;
 
 // Small heads share a task until it has this many multiplications.
 constexpr int64_t kWork = int64_t{1} << 21;

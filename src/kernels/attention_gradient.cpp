@@ -17,7 +17,12 @@
 HWY_BEFORE_NAMESPACE();
 namespace calotype::kernels::HWY_NAMESPACE {
 
-constexpr int64_t kQueries = 64, kKeys = 128;
+constexpr int64_t kKeys = 128;
+
+/// Queries of a block. Under a causal mask, small blocks skip more keys.
+int64_t block_queries(const AttentionShape& shape) {
+  return std::min<int64_t>(shape.queries, shape.causal ? 24 : 72);
+}
 
 /// Scratch space of one head: its queries and dy, unfinished gradients, one block of keys, values and scores.
 struct GradientSpace {
@@ -36,8 +41,8 @@ struct GradientSpace {
     keys = scratch.take(block * padded(shape.width));
     keys_across = scratch.take(block * shape.width);
     values_across = scratch.take(block * shape.width);
-    p = scratch.take(std::min(kQueries, shape.queries) * spaced(block));
-    dscores = scratch.take(std::min(kQueries, shape.queries) * spaced(block));
+    p = scratch.take(block_queries(shape) * spaced(block));
+    dscores = scratch.take(block_queries(shape) * spaced(block));
   }
 };
 
@@ -100,8 +105,8 @@ void head_gradient(const AttentionShape& shape, const AttentionHead& head, float
       pack_straight(head.k + k * stride, stride, keys, width, w.keys);
       pack_transposed(head.k + k * stride, stride, keys, width, w.keys_across);
       pack_transposed(head.v + k * stride, stride, keys, width, w.values_across);
-      for (int64_t q = 0; q < shape.queries; q += kQueries) {
-        const int64_t queries = std::min(kQueries, shape.queries - q);
+      for (int64_t q = 0; q < shape.queries; q += block_queries(shape)) {
+        const int64_t queries = std::min(block_queries(shape), shape.queries - q);
         const int64_t seen = visible_keys(shape, q + queries - 1, k, keys), columns = whole_panels(seen, keys);
         if (seen == 0) continue;
         multiply_packed(queries, columns, width, {w.keys_across, width}, w.q + q * row, row, w.p, score_row, false);
