@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/mapped_file.h"
 #include "io/json.h"
 #include "io/printable.h"
 #include "io/settings.h"
@@ -11,15 +12,15 @@ namespace {
 
 using nlohmann::json;
 
-/// A config file of a component: an object, or empty where the file is not there.
+constexpr size_t kMostBytes = 1'000'000;
+
+/// A config file of a component: an object, or nothing where the text is empty.
 class ConfigFile {
  public:
-  explicit ConfigFile(const std::filesystem::path& path) : path_(path.string()), content_(json::object()) {
-    std::error_code ignored;
-    if (!std::filesystem::is_regular_file(path, ignored)) return;
-    content_ = read_json(path);
+  ConfigFile(const std::string& text, std::string path) : path_(std::move(path)), there_(!text.empty()) {
+    if (!there_) return;
+    content_ = parse_json(text, path_);
     require(content_.is_object(), ErrorKind::bad_file, "{}: an object is expected", path_);
-    there_ = true;
   }
 
   bool there() const { return there_; }
@@ -61,7 +62,7 @@ class ConfigFile {
 
  private:
   std::string path_;
-  json content_;
+  json content_ = json::object();
   bool there_ = false;
 };
 
@@ -119,20 +120,37 @@ void read_text(const ConfigFile& file, ModelSettings& settings) {
   settings.activation = word == "gelu" ? TextActivation::gelu : TextActivation::quick_gelu;
 }
 
+std::string text_of(const std::filesystem::path& path) {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored)) return "";
+  const MappedFile file(path);
+  require(file.bytes().size() <= kMostBytes, ErrorKind::bad_file, "{}: {} bytes are more than the {} it may have",
+          path.string(), file.bytes().size(), kMostBytes);
+  const std::string text(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
+  return text.empty() ? " " : text;  // an empty file is there, and no JSON
+}
+
 }  // namespace
 
-ModelSettings settings_from_folder(const std::filesystem::path& folder) {
+ModelSettings settings_from_configs(const FolderConfigs& configs, const std::string& folder) {
   ModelSettings settings;
-  settings.source = folder.string();
-  read_unet(ConfigFile(folder / "unet" / "config.json"), settings);
-  read_scheduler(ConfigFile(folder / "scheduler" / "scheduler_config.json"), settings);
-  read_text(ConfigFile(folder / "text_encoder" / "config.json"), settings);
-  const ConfigFile vae(folder / "vae" / "config.json");
+  settings.source = folder;
+  read_unet(ConfigFile(configs.unet, folder + "/unet/config.json"), settings);
+  read_scheduler(ConfigFile(configs.scheduler, folder + "/scheduler/scheduler_config.json"), settings);
+  read_text(ConfigFile(configs.text_encoder, folder + "/text_encoder/config.json"), settings);
+  const ConfigFile vae(configs.vae, folder + "/vae/config.json");
   if (vae.there()) {
     settings.scale_factor = vae.positive("scaling_factor");
     settings.vae_groups = vae.count("norm_num_groups").value_or(32);
   }
   return settings;
+}
+
+ModelSettings settings_from_folder(const std::filesystem::path& folder) {
+  return settings_from_configs(
+      {text_of(folder / "unet" / "config.json"), text_of(folder / "vae" / "config.json"),
+       text_of(folder / "text_encoder" / "config.json"), text_of(folder / "scheduler" / "scheduler_config.json")},
+      folder.string());
 }
 
 }  // namespace calotype

@@ -58,7 +58,13 @@ std::optional<ModelSettings> settings_beside(const std::filesystem::path& weight
 /// holds the yaml. Throws `bad_file` where they are damaged.
 ModelSettings settings_from_metadata(const std::map<std::string, std::string>& metadata, std::string_view where);
 
-/// The config files of a diffusers folder: unet, vae, text_encoder, scheduler; what is missing is left out.
+/// The config files of a diffusers folder as text; empty where there is none.
+struct FolderConfigs {
+  std::string unet, vae, text_encoder, scheduler;
+};
+
+/// What they say. Throws `bad_file`, `unsupported`, naming the file below `folder`.
+ModelSettings settings_from_configs(const FolderConfigs& configs, const std::string& folder);
 ModelSettings settings_from_folder(const std::filesystem::path& folder);
 
 /// Fills in what the shapes left open and overrules what the family suggests. Throws `bad_file` where a setting
