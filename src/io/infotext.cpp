@@ -1,6 +1,7 @@
 #include "io/infotext.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <unordered_map>

@@ -1,5 +1,8 @@
 #include "io/picture.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "base/error.h"
 #include "base/mapped_file.h"
 #include "io/png.h"

@@ -1,7 +1,9 @@
 #include "io/safetensors_header.h"
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/error.h"
 #include "base/shape.h"
