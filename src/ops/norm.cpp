@@ -25,7 +25,7 @@ std::array<double, kChannelsPerTask> channel_sums(int64_t rows, int64_t first, i
 
 Tensor softmax(const Tensor& x) {
   Tensor y = Tensor::empty(x.shape(), x.dtype());
-  const int64_t width = x.dim(-1), rows = x.shape().rows();
+  const int64_t width = x.dim(-1), rows = width > 0 ? x.shape().rows() : 0;
   for_float(x.dtype(), [&]<class T>() {
     const auto in = x.view<T>();
     const auto out = y.edit<T>();
