@@ -45,10 +45,11 @@ class WinogradForward {
   }
 
  private:
-  static constexpr int64_t kTiles = 48;     // of a block
+  static constexpr int64_t kTiles = 36;     // of a block
   static constexpr int64_t kDeepest = 160;  // input channels summed in one accumulator
-  static constexpr int64_t kOutputs = 64;   // of a task, or between two output transforms
-  static constexpr int64_t kPad = 16;       // floats that keep the 36 matrices from sharing cache sets
+  static constexpr int64_t kOutputs = 32;   // output channels between two output transforms
+  static constexpr int64_t kOutputsOfTask = 64;
+  static constexpr int64_t kPad = 16;  // floats that keep the 36 matrices from sharing cache sets
   static constexpr int64_t kSharedWeights = int64_t{32} << 20;  // bytes that the last-level cache is trusted to hold
   static constexpr int64_t kFewBlocks = 8;
   static constexpr int64_t kInputPart = 64;  // channels of one task of the input transform
@@ -177,7 +178,7 @@ class WinogradForward {
   }
 
   void multiply_chunk(int64_t first, int64_t count, float* input) const {
-    const int64_t group = panels() * kPanel / kOutputs >= 8 ? kOutputs / kPanel : 1;
+    const int64_t group = panels() * kPanel / kOutputsOfTask >= 8 ? kOutputsOfTask / kPanel : 1;
     const int64_t groups = divide_up(panels(), group);
     const int64_t ranges = std::clamp<int64_t>(divide_up(8, groups), 1, divide_up(count, 2));
     const int64_t weights_floats = 36 * (depth_ * kPanel + kPad);
