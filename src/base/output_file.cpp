@@ -77,6 +77,12 @@ void OutputFile::fail_with_errno() const {
   fail(ErrorKind::cannot_write, "{}: cannot be written: {}", path_.string(), std::strerror(errno));
 }
 
+void write_text(const std::filesystem::path& path, std::string_view text) {
+  OutputFile file(path);
+  file.write(text);
+  file.commit();
+}
+
 void remove_unfinished_outputs() noexcept {
   const std::unique_lock lock(unfinished().mutex, std::try_to_lock);
   if (!lock) return;

@@ -28,6 +28,9 @@ class OutputFile {
   int descriptor_ = -1;
 };
 
+/// A whole file of text.
+void write_text(const std::filesystem::path& path, std::string_view text);
+
 /// Removes temporary files of OutputFiles now open: for a signal handler's way out, after which the process ends.
 void remove_unfinished_outputs() noexcept;
 

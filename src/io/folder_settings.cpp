@@ -107,6 +107,7 @@ void read_scheduler(const ConfigFile& file, ModelSettings& settings) {
   settings.beta_schedule = file.text("beta_schedule");
   settings.train_steps = file.count("num_train_timesteps");
   settings.timestep_spacing = file.text("timestep_spacing");
+  settings.zero_terminal_snr = file.flag("rescale_betas_zero_snr");
   settings.steps_offset = file.count("steps_offset", 0);
   settings.set_alpha_to_one = file.flag("set_alpha_to_one");
 }

@@ -28,6 +28,7 @@ struct ModelSettings {
   std::optional<std::string> timestep_spacing;  // a folder's: "leading", "trailing", "linspace"
   std::optional<int64_t> steps_offset;
   std::optional<bool> set_alpha_to_one;
+  std::optional<bool> zero_terminal_snr;  // the schedule's last step leaves no signal
 
   // of the UNet
   std::optional<int64_t> in_channels, model_channels, context_dim;  // compared with the shapes
@@ -39,16 +40,19 @@ struct ModelSettings {
   // of the autoencoder
   std::optional<double> scale_factor;
   std::optional<int64_t> vae_groups;
+  std::optional<std::string> vae_path;  // a file of its own, relative to the yaml
 
   // of the text tower
   std::optional<int64_t> text_heads, unused_layers;  // blocks at the end that don't run
   std::optional<TextActivation> activation;
   std::optional<int64_t> padding_id;
+  std::optional<std::string> text_path;  // a file of its own, relative to the yaml
 };
 
 /// Reads a yaml in the words of the original training code (`model.params.unet_config.params...`); JSON is yaml too.
-/// Words of our own where those have none: `groups` in `unet_config.params` and `ddconfig`, `heads`, `activation` and
-/// `padding_id` in `cond_stage_config.params`. At most 1 MB, 64 levels, no aliases. Throws `bad_file`.
+/// Words of our own where those have none: `zero_terminal_snr` in `params`, `groups` in `unet_config.params` and
+/// `ddconfig`, `heads`, `activation`, `padding_id` and `ckpt_path` in `cond_stage_config.params`. At most 1 MB, 64
+/// levels, no aliases. Throws `bad_file`.
 ModelSettings settings_from_yaml(std::string_view text, std::string_view where);
 
 /// The yaml beside a single file: same folder, same stem. Nothing where there is none.
@@ -74,15 +78,18 @@ void apply(const ModelSettings& settings, Recognised& found);
 /// Throws `bad_file` where heads or groups of a found network are still unknown, or don't divide its channels.
 void require_complete(const Recognised& found, std::string_view where);
 
-/// The yaml for a model of ours, in the same words; what `settings_from_yaml` reads back.
+/// The yaml for a model of ours, or for a part of one, in the same words; what `settings_from_yaml` reads back. The
+/// noise process is written with the UNet.
 struct ModelDescription {
-  UNetConfig unet;
+  std::optional<UNetConfig> unet;
   std::optional<VaeConfig> vae;
   std::optional<TextConfig> text;
   Prediction prediction = Prediction::epsilon;
   double beta_start = 0.00085, beta_end = 0.012;
   int64_t train_steps = 1000;
   int64_t latent_size = 64;
+  bool zero_terminal_snr = false;
+  std::string vae_path = {}, text_path = {};  // files of their own, relative to the yaml
 };
 std::string original_yaml(const ModelDescription& description);
 

@@ -126,6 +126,7 @@ ModelSettings settings_from_yaml(std::string_view text, std::string_view where) 
   settings.train_steps = params.count("timesteps");
   settings.scale_factor = params.positive("scale_factor");
   settings.latent_size = params.count("image_size");
+  settings.zero_terminal_snr = params.value<bool>("zero_terminal_snr", "true or false");
 
   const Section unet = params.section("unet_config").section("params");
   settings.in_channels = unet.count("in_channels");
@@ -138,8 +139,9 @@ ModelSettings settings_from_yaml(std::string_view text, std::string_view where) 
   settings.unet_groups = unet.count("groups");
   settings.disable_self_attentions = unet.flags("disable_self_attentions");
 
-  const Section vae = params.section("first_stage_config").section("params").section("ddconfig");
-  settings.vae_groups = vae.count("groups");
+  const Section vae = params.section("first_stage_config").section("params");
+  settings.vae_groups = vae.section("ddconfig").count("groups");
+  settings.vae_path = vae.text("ckpt_path");
 
   const Section condition = params.section("cond_stage_config");
   const Section clip = condition.section("params");
@@ -147,6 +149,7 @@ ModelSettings settings_from_yaml(std::string_view text, std::string_view where) 
   settings.text_heads = clip.count("heads");
   settings.activation = activation_named(clip.text("activation"), clip.where());
   settings.padding_id = clip.count("padding_id", 0);
+  settings.text_path = clip.text("ckpt_path");
   return settings;
 }
 
@@ -174,22 +177,10 @@ ModelSettings settings_from_metadata(const std::map<std::string, std::string>& m
   return settings;
 }
 
-std::string original_yaml(const ModelDescription& description) {
-  const UNetConfig& unet = description.unet;
-  const char* parameterization = description.prediction == Prediction::v_prediction ? "v"
-                                 : description.prediction == Prediction::sample     ? "x0"
-                                                                                    : "eps";
+namespace {
+
+std::string unet_yaml(const UNetConfig& unet) {
   std::string text = fmt::format(
-      "model:\n"
-      "  params:\n"
-      "    parameterization: \"{}\"\n"
-      "    linear_start: {}\n"
-      "    linear_end: {}\n"
-      "    timesteps: {}\n"
-      "    image_size: {}\n",
-      parameterization, description.beta_start, description.beta_end, description.train_steps, description.latent_size);
-  if (description.vae) text += fmt::format("    scale_factor: {}\n", description.vae->scale_factor);
-  text += fmt::format(
       "    unet_config:\n"
       "      params:\n"
       "        in_channels: {}\n"
@@ -214,6 +205,35 @@ std::string original_yaml(const ModelDescription& description) {
   if (unet.class_input == ClassInput::level) text += fmt::format("        num_classes: {}\n", unet.class_size);
   if (unet.class_input == ClassInput::vector)
     text += fmt::format("        num_classes: \"sequential\"\n        adm_in_channels: {}\n", unet.class_size);
+  return text;
+}
+
+std::string noise_yaml(const ModelDescription& description) {
+  const char* parameterization = description.prediction == Prediction::v_prediction ? "v"
+                                 : description.prediction == Prediction::sample     ? "x0"
+                                                                                    : "eps";
+  std::string text = fmt::format(
+      "    parameterization: \"{}\"\n"
+      "    linear_start: {}\n"
+      "    linear_end: {}\n"
+      "    timesteps: {}\n"
+      "    image_size: {}\n",
+      parameterization, description.beta_start, description.beta_end, description.train_steps, description.latent_size);
+  if (description.zero_terminal_snr) text += "    zero_terminal_snr: true\n";
+  return text;
+}
+
+}  // namespace
+
+std::string original_yaml(const ModelDescription& description) {
+  std::string text = "model:\n  params:\n";
+  if (description.unet) text += noise_yaml(description);
+  if (description.vae) text += fmt::format("    scale_factor: {}\n", description.vae->scale_factor);
+  if (description.unet) text += unet_yaml(*description.unet);
+  if (!description.vae_path.empty())
+    text += fmt::format("    first_stage_config:\n      params:\n        ckpt_path: {}\n", description.vae_path);
+  if (!description.text_path.empty())
+    text += fmt::format("    cond_stage_config:\n      params:\n        ckpt_path: {}\n", description.text_path);
   if (description.vae) {
     const VaeConfig& vae = *description.vae;
     text += fmt::format(

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "ops/arithmetic.h"
+#include "ops/stored.h"
 #include "ops/structure.h"
 
 namespace calotype {
@@ -42,27 +43,28 @@ TextEncoder::TextEncoder(const Params& p, const TextConfig& c)
                             Init::normal(1 / std::sqrt(static_cast<double>(c.width))));
 }
 
-Tensor TextEncoder::operator()(std::span<const int32_t> ids, int64_t layers, const Tap& tap) const {
-  const int64_t prompts = static_cast<int64_t>(ids.size()) / config.context_length;
-  check(prompts * config.context_length == static_cast<int64_t>(ids.size()), "text: {} ids are no whole prompts of {}",
-        ids.size(), config.context_length);
-  Tensor x = token_embedding(ids).reshape({prompts, config.context_length, config.width}) +
-             positional_embedding.reshape({1, config.context_length, config.width});
+Tensor TextEncoder::operator()(std::span<const int32_t> ids, Run run, const Tap& tap) const {
+  const int64_t tokens = run.tokens > 0 ? run.tokens : config.context_length;
+  const int64_t layers = run.layers < 0 ? config.used_layers : run.layers;
+  const int64_t prompts = static_cast<int64_t>(ids.size()) / tokens;
+  check(tokens <= config.context_length && prompts * tokens == static_cast<int64_t>(ids.size()),
+        "text: {} ids are no whole prompts of {}, of at most {}", ids.size(), tokens, config.context_length);
+  check(layers <= config.layers, "text: {} blocks asked for, there are {}", layers, config.layers);
+  Tensor x = token_embedding(ids).reshape({prompts, tokens, config.width}) +
+             widened(positional_embedding).rows(0, tokens).reshape({1, tokens, config.width});
   tap("embedding", x);
-  const int64_t run = layers < 0 ? config.used_layers : layers;
-  check(run <= config.layers, "text: {} blocks asked for, there are {}", run, config.layers);
-  for (int64_t i = 0; i < run; ++i) {
+  for (int64_t i = 0; i < layers; ++i) {
     x = blocks[i](std::move(x), true);
     tap("resblocks." + std::to_string(i), x);
   }
   return final_norm(std::move(x)).tensor();
 }
 
-Tensor TextEncoder::pooled(std::span<const int32_t> ids) const {
-  const Tensor x = (*this)(ids, config.layers);
+Tensor TextEncoder::pooled(std::span<const int32_t> ids, int64_t tokens) const {
+  const Tensor x = (*this)(ids, {.layers = config.layers, .tokens = tokens});
   std::vector<int32_t> ends;
-  for (size_t first = 0; first < ids.size(); first += config.context_length) {
-    const auto prompt = ids.subspan(first, config.context_length);
+  for (int64_t b = 0; b < x.dim(0); ++b) {
+    const auto prompt = ids.subspan(b * x.dim(1), x.dim(1));
     ends.push_back(static_cast<int32_t>(std::ranges::max_element(prompt) - prompt.begin()));
   }
   return linear(gather_rows(x, ends), transpose(text_projection), {});
@@ -87,8 +89,8 @@ Tensor ImageTower::operator()(const Tensor& image, const Tap& tap) const {
   const Tensor patches =
       conv2d(image, patch_embedding, {}, {.kernel = config.patch_size, .stride = config.patch_size, .padding = 0})
           .reshape({batch, grid * grid, config.width});
-  Tensor x = concat_tokens(repeat(class_embedding.reshape({1, 1, config.width}), batch), patches);
-  x = x + positional_embedding.reshape({1, 1 + grid * grid, config.width});
+  Tensor x = concat_tokens(repeat(widened(class_embedding).reshape({1, 1, config.width}), batch), patches);
+  x = x + widened(positional_embedding).reshape({1, 1 + grid * grid, config.width});
   tap("embedding", x);
   x = norm_pre(std::move(x)).tensor();
   for (size_t i = 0; i < blocks.size(); ++i) {

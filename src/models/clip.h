@@ -31,11 +31,14 @@ struct TextEncoder {
   Tensor text_projection;  // [width, projection_width], or none
 
   TextEncoder(const Params& p, const TextConfig& config);
-  /// ids: context_length of them a prompt, prompts one after another -> [B, context_length, width], after the final
-  /// norm. `layers` blocks run; the default is the configuration's `used_layers`.
-  Tensor operator()(std::span<const int32_t> ids, int64_t layers = -1, const Tap& tap = {}) const;
+  struct Run {
+    int64_t layers = -1;  // blocks that run; the default is the configuration's `used_layers`
+    int64_t tokens = 0;   // ids a prompt, at most context_length, which is the default
+  };
+  /// ids: prompts one after another -> [B, tokens, width], after the final norm.
+  Tensor operator()(std::span<const int32_t> ids, Run run = {-1, 0}, const Tap& tap = {}) const;
   /// One vector a prompt, not normalised: all blocks, the row of the greatest id, the projection. -> [B, projection]
-  Tensor pooled(std::span<const int32_t> ids) const;
+  Tensor pooled(std::span<const int32_t> ids, int64_t tokens = 0) const;
 };
 
 /// CLIP's image tower: a vision transformer (Dosovitskiy et al. 2021).

@@ -3,6 +3,7 @@
 namespace calotype {
 
 Params Params::operator/(const std::string& name) const {
+  if (name.empty()) return *this;
   Params inner = *this;
   inner.path_ = path_.empty() ? name : path_ + "." + name;
   return inner;

@@ -6,6 +6,7 @@
 #include "base/output_file.h"
 #include "base/parallel.h"
 #include "io/png.h"
+#include "io/settings.h"
 #include "load/write_model.h"
 #include "models/vae.h"
 #include "ops/arithmetic.h"
@@ -78,23 +79,6 @@ double decibels(double mean_squared) {
   return 10 * std::log10(4 / mean_squared);
 }
 
-std::string yaml_of(const VaeConfig& config) {
-  return fmt::format(
-      "# The autoencoder, in the words of the original configuration. `groups` is of every group norm.\n"
-      "model:\n  params:\n    scale_factor: {}\n    first_stage_config:\n      params:\n        embed_dim: {}\n"
-      "        ddconfig:\n          double_z: true\n          z_channels: {}\n          in_channels: {}\n"
-      "          out_ch: {}\n          ch: {}\n          ch_mult: [{}]\n          num_res_blocks: {}\n"
-      "          attn_resolutions: []\n          dropout: 0.0\n          groups: {}\n",
-      config.scale_factor, config.embed_dim, config.z_channels, config.in_channels, config.out_ch, config.ch,
-      fmt::join(config.ch_mult, ", "), config.num_res_blocks, config.groups);
-}
-
-void write_text(const std::filesystem::path& path, const std::string& text) {
-  OutputFile file(path);
-  file.write(text);
-  file.commit();
-}
-
 }  // namespace
 
 void train_vae(Settings& settings, const TrainWatcher& watcher) {
@@ -159,7 +143,7 @@ void train_vae(Settings& settings, const TrainWatcher& watcher) {
       means.push_back(vae.encode(whole_picture(data, index, size)).mean);
     const auto tensors = whitened(parameters, means, config.scale_factor);
     write_original(run.out() / "vae.safetensors", {{"first_stage_model.", vae_keys(config), tensors}}, DType::f16);
-    write_text(run.out() / "vae.yaml", yaml_of(config));
+    write_text(run.out() / "vae.yaml", original_yaml({.vae = config}));
   };
   run.train({.step = step, .sample = sample, .save = save}, watcher);
 }

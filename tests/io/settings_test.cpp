@@ -100,14 +100,15 @@ TEST(Settings, RefusesBadYaml) {
 
 TEST(Settings, OurYamlIsReadBack) {
   ModelDescription description;
-  description.unet.model_channels = 64;
-  description.unet.channel_mult = {1, 2, 3};
-  description.unet.attention_resolutions = {2, 4};
-  description.unet.num_heads = 0;
-  description.unet.num_head_channels = 32;
-  description.unet.context_dim = 256;
-  description.unet.groups = 16;
-  description.unet.disable_self_attentions = {false, true, false};
+  UNetConfig& unet = description.unet.emplace();
+  unet.model_channels = 64;
+  unet.channel_mult = {1, 2, 3};
+  unet.attention_resolutions = {2, 4};
+  unet.num_heads = 0;
+  unet.num_head_channels = 32;
+  unet.context_dim = 256;
+  unet.groups = 16;
+  unet.disable_self_attentions = {false, true, false};
   description.vae = VaeConfig{.ch = 48, .ch_mult = {1, 2}, .groups = 8, .scale_factor = 0.913};
   description.text = TextConfig{.width = 256, .layers = 6, .used_layers = 5, .heads = 4, .padding_id = 7};
   description.prediction = Prediction::v_prediction;
