@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "base/parallel.h"
 #include "kernels/vector-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -41,39 +42,51 @@ struct WideSum {
   HWY_INLINE double total() const { return hn::GetLane(hn::SumOfLanes(DoubleTag(), hn::Add(lower, upper))); }
 };
 
-/// sums[column * kSums + s]: what `terms(row, column, count, sums)` adds to WideSum (&)[kSums] for `count` columns from
-/// `column` on, over all rows in order.
-template <int kSums, class Terms>
-HWY_INLINE void sum_columns(int64_t rows, int64_t width, double* sums, const Terms& terms) {
-  constexpr int kVectors = 2;  // enough independent sums to hide their latency
-  const int64_t step = lanes();
-  HWY_ALIGN double buffer[hn::MaxLanes(FloatTag())];
-  const auto store = [&](const WideSum& sum, int64_t column, int s, int64_t count) HWY_ATTR {
-    hn::Store(sum.lower, DoubleTag(), buffer);
-    hn::Store(sum.upper, DoubleTag(), buffer + hn::Lanes(DoubleTag()));
-    for (int64_t i = 0; i < count; ++i) sums[(column + i) * kSums + s] = buffer[i];
-  };
-  int64_t column = 0;
-  for (; column + kVectors * step <= width; column += kVectors * step) {
-    WideSum wide[kVectors][kSums];
-    for (int64_t r = 0; r < rows; ++r) {
-      terms(r, column, step, wide[0]);
-      terms(r, column + step, step, wide[1]);
-    }
-    for (int v = 0; v < kVectors; ++v)
-      for (int s = 0; s < kSums; ++s) store(wide[v][s], column + v * step, s, step);
-  }
-  for (; column < width; column += step) {
-    const int64_t count = std::min(step, width - column);
-    WideSum wide[kSums];
-    for (int64_t r = 0; r < rows; ++r) terms(r, column, count, wide);
-    for (int s = 0; s < kSums; ++s) store(wide[s], column, s, count);
-  }
-}
-
 /// A load of `count` lanes that costs nothing where the compiler sees a whole vector.
 HWY_INLINE FloatVector load_up_to(const float* from, int64_t count) {
   return count == lanes() ? hn::LoadU(FloatTag(), from) : load_first(from, count);
+}
+
+/// A store to match.
+HWY_INLINE void store_up_to(FloatVector v, float* to, int64_t count) {
+  if (count == lanes())
+    hn::StoreU(v, FloatTag(), to);
+  else
+    store_first(v, to, count);
+}
+
+/// sums[column * kSums + s]: what `terms(row, column, count, sums)` adds to WideSum (&)[kSums] for `count` columns from
+/// `column` on, over all rows in order. Takes thread_scratch.
+template <int kSums, class Terms>
+HWY_INLINE void sum_columns(int64_t rows, int64_t width, double* sums, const Terms& terms) {
+  // Across a few rows at a time: down a whole column every load would touch another page.
+  constexpr int64_t kRows = 16;
+  const DoubleTag d;
+  const int64_t step = lanes(), half = int64_t(hn::Lanes(d)), blocks = (width + step - 1) / step;
+  auto* wide = static_cast<double*>(thread_scratch(blocks * step * kSums * int64_t(sizeof(double))));
+  std::fill(wide, wide + blocks * step * kSums, 0.0);
+  for (int64_t first = 0; first < rows; first += kRows) {
+    const int64_t last = std::min(rows, first + kRows);
+    for (int64_t block = 0; block < blocks; ++block) {
+      double* kept = wide + block * step * kSums;
+      WideSum sum[kSums];
+      for (int s = 0; s < kSums; ++s) {
+        sum[s].lower = hn::Load(d, kept + s * step);
+        sum[s].upper = hn::Load(d, kept + s * step + half);
+      }
+      const int64_t column = block * step, count = width - column;
+      if (count >= step)
+        for (int64_t r = first; r < last; ++r) terms(r, column, step, sum);
+      else
+        for (int64_t r = first; r < last; ++r) terms(r, column, count, sum);
+      for (int s = 0; s < kSums; ++s) {
+        hn::Store(sum[s].lower, d, kept + s * step);
+        hn::Store(sum[s].upper, d, kept + s * step + half);
+      }
+    }
+  }
+  for (int64_t c = 0; c < width; ++c)
+    for (int s = 0; s < kSums; ++s) sums[c * kSums + s] = wide[c / step * step * kSums + s * step + c % step];
 }
 
 }  // namespace calotype::kernels::HWY_NAMESPACE

@@ -46,27 +46,27 @@ HWY_INLINE FloatVector before_silu(FloatVector v, FloatVector dy, FloatVector sc
   return hn::Mul(dy, silu_slope(kFloats, hn::MulAdd(v, scale, shift)));
 }
 
+// Sums of dz and of dz x, dz the gradient by the norm's result. Leaves dz for the pass to come, where it is wanted.
 void gradient_sums_vector(int64_t pixels, int64_t channels, const float* x, const float* dy, const float* scale,
-                          const float* shift, bool with_silu, double* sums) {
+                          const float* shift, bool with_silu, float* dz, double* sums) {
   sum_columns<2>(pixels, channels, sums, [=](int64_t p, int64_t c, int64_t count, WideSum(&s)[2]) HWY_ATTR {
     const FloatVector v = load_up_to(x + p * channels + c, count);
     FloatVector g = load_up_to(dy + p * channels + c, count);
     if (with_silu) g = before_silu(v, g, load_up_to(scale + c, count), load_up_to(shift + c, count));
+    if (with_silu && dz) store_up_to(g, dz + p * channels + c, count);
     s[0].add(g);
     s[1].add_product(g, v);
   });
 }
 
-void gradient_apply_vector(int64_t pixels, int64_t channels, const float* x, const float* dy, const float* scale,
-                           const float* shift, const float* slope, const float* offset, bool with_silu, float* dx) {
-  for (int64_t p = 0; p < pixels; ++p, x += channels, dy += channels, dx += channels)
+void gradient_apply_vector(int64_t pixels, int64_t channels, const float* x, const float* dz, const float* scale,
+                           const float* slope, const float* offset, float* dx) {
+  for (int64_t p = 0; p < pixels; ++p, x += channels, dz += channels, dx += channels)
     map(
         channels, dx,
-        [=](FloatVector v, FloatVector g, FloatVector a, FloatVector b, FloatVector m, FloatVector o) HWY_ATTR {
-          if (with_silu) g = before_silu(v, g, a, b);
-          return hn::MulAdd(a, g, hn::MulAdd(m, v, o));
-        },
-        x, dy, scale, shift, slope, offset);
+        [](FloatVector v, FloatVector g, FloatVector a, FloatVector m, FloatVector o)
+            HWY_ATTR { return hn::MulAdd(a, g, hn::MulAdd(m, v, o)); },
+        x, dz, scale, slope, offset);
 }
 
 }  // namespace calotype::kernels::HWY_NAMESPACE
@@ -105,24 +105,23 @@ T plain_before_silu(T x, T dy, T scale, T shift) {
 
 template <class T>
 void plain_gradient_sums(int64_t pixels, int64_t channels, const T* x, const T* dy, const T* scale, const T* shift,
-                         bool silu, double* sums) {
+                         bool silu, T* dz, double* sums) {
   std::fill(sums, sums + 2 * channels, 0.0);
-  for (int64_t p = 0; p < pixels; ++p, x += channels, dy += channels)
+  for (int64_t p = 0; p < pixels; ++p)
     for (int64_t c = 0; c < channels; ++c) {
-      const T g = silu ? plain_before_silu(x[c], dy[c], scale[c], shift[c]) : dy[c];
+      const int64_t i = p * channels + c;
+      const T g = silu ? plain_before_silu(x[i], dy[i], scale[c], shift[c]) : dy[i];
+      if (silu && dz) dz[i] = g;
       sums[2 * c] += g;
-      sums[2 * c + 1] += double(g) * x[c];
+      sums[2 * c + 1] += double(g) * x[i];
     }
 }
 
 template <class T>
-void plain_gradient_apply(int64_t pixels, int64_t channels, const T* x, const T* dy, const T* scale, const T* shift,
-                          const T* slope, const T* offset, bool silu, T* dx) {
-  for (int64_t p = 0; p < pixels; ++p, x += channels, dy += channels, dx += channels)
-    for (int64_t c = 0; c < channels; ++c) {
-      const T g = silu ? plain_before_silu(x[c], dy[c], scale[c], shift[c]) : dy[c];
-      dx[c] = scale[c] * g + slope[c] * x[c] + offset[c];
-    }
+void plain_gradient_apply(int64_t pixels, int64_t channels, const T* x, const T* dz, const T* scale, const T* slope,
+                          const T* offset, T* dx) {
+  for (int64_t p = 0; p < pixels; ++p, x += channels, dz += channels, dx += channels)
+    for (int64_t c = 0; c < channels; ++c) dx[c] = scale[c] * dz[c] + slope[c] * x[c] + offset[c];
 }
 
 // The pixels of a batch cut in ranges: none spans two pictures, and a task holds several where they are short.
@@ -208,8 +207,8 @@ void apply_by(void (*range)(int64_t, int64_t, const T*, const T*, const T*, bool
 
 template <class T>
 struct GradientRanges {
-  void (*sums)(int64_t, int64_t, const T*, const T*, const T*, const T*, bool, double*);
-  void (*apply)(int64_t, int64_t, const T*, const T*, const T*, const T*, const T*, const T*, bool, T*);
+  void (*sums)(int64_t, int64_t, const T*, const T*, const T*, const T*, bool, T*, double*);
+  void (*apply)(int64_t, int64_t, const T*, const T*, const T*, const T*, const T*, T*);
 };
 
 // With g = gain * dy and means over a group: dx = r (g - mean g - x̂ mean(g x̂)), written as scale dy + slope x + offset.
@@ -224,7 +223,8 @@ void gradient_by(const GradientRanges<T>& ranges, const GroupNormGradient<T>& p)
   sum_ranges(batch, pixels, channels, dy_sums.data(),
              [&, pixels = pixels, channels = channels](int64_t b, int64_t first, int64_t count, double* to) {
                const int64_t at = (b * pixels + first) * channels, row = b * channels;
-               ranges.sums(count, channels, p.x + at, p.dy + at, scale.data() + row, shift.data() + row, p.silu, to);
+               ranges.sums(count, channels, p.x + at, p.dy + at, scale.data() + row, shift.data() + row, p.silu,
+                           p.dx ? p.dx + at : nullptr, to);
              });
 
   std::vector<double> dgain(channels), dbias(channels);
@@ -252,11 +252,12 @@ void gradient_by(const GradientRanges<T>& ranges, const GroupNormGradient<T>& p)
   if (p.dgain) std::copy(dgain.begin(), dgain.end(), p.dgain);
   if (p.dbias) std::copy(dbias.begin(), dbias.end(), p.dbias);
   if (!p.dx) return;
+  const T* dz = p.silu ? p.dx : p.dy;
   over_ranges(batch, pixels, channels,
               [&, pixels = pixels, channels = channels](int64_t b, int64_t first, int64_t count, int64_t) {
                 const int64_t at = (b * pixels + first) * channels, row = b * channels;
-                ranges.apply(count, channels, p.x + at, p.dy + at, scale.data() + row, shift.data() + row,
-                             slope.data() + row, offset.data() + row, p.silu, p.dx + at);
+                ranges.apply(count, channels, p.x + at, dz + at, scale.data() + row, slope.data() + row,
+                             offset.data() + row, p.dx + at);
               });
 }
 
