@@ -21,13 +21,13 @@ struct OuterCut {
   int64_t out_chunk, out_tasks, in_chunk, in_tasks, range, ranges;
 
   OuterCut(int64_t rows, int64_t in, int64_t out) {
-    constexpr int64_t kOuts = 256, kIns = 320, kTasks = 16, kShortest = 512;
-    out_tasks = std::max<int64_t>(1, divide_up(out, kOuts));
-    out_chunk = std::max<int64_t>(1, round_up(divide_up(out, out_tasks), kTileRows));
-    out_tasks = std::max<int64_t>(1, divide_up(out, out_chunk));
+    constexpr int64_t kIns = 320, kSums = 80 << 10, kTasks = 16, kShortest = 512;
     in_tasks = std::max<int64_t>(1, divide_up(in, kIns));
     in_chunk = std::max<int64_t>(kPanel, round_up(divide_up(in, in_tasks), kPanel));
     in_tasks = std::max<int64_t>(1, divide_up(in, in_chunk));
+    out_tasks = std::max<int64_t>(1, divide_up(out, std::min<int64_t>(kSums / in_chunk, 1024)));
+    out_chunk = std::max<int64_t>(1, round_up(divide_up(out, out_tasks), kTileRows));
+    out_tasks = std::max<int64_t>(1, divide_up(out, out_chunk));
     ranges = std::clamp<int64_t>(kTasks / (out_tasks * in_tasks), 1, std::max<int64_t>(1, rows / kShortest));
     range = round_up(divide_up(rows, ranges), 64);
     ranges = std::max<int64_t>(1, range == 0 ? 1 : divide_up(rows, range));
@@ -56,7 +56,8 @@ void linear_weight_gradient_all(const LinearWeightGradient& p) {
     float* const dbias = p.dbias ? (part ? part + weights : p.dbias) : nullptr;
 
     // Operands are read in place where that keeps them together, else copied: columns of a wide matrix lie far apart.
-    const bool copy_left = outs != p.out || p.out % 256 == 0, copy_right = ins != p.in || p.in % kLanes != 0;
+    const bool copy_left = outs != p.out || p.out % 256 == 0,
+               copy_right = ins != p.in || p.in % kLanes != 0 || (p.in % 64 == 0 && p.in > 2 * kPanel);
     const int64_t panels = divide_up(ins, kPanel), padded = panels * kPanel;
     auto* const sums = static_cast<float*>(thread_scratch(4 * (outs * padded + kSteps * (padded + outs + 16))));
     float* const right_buffer = sums + outs * padded;
