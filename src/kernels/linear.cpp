@@ -23,6 +23,7 @@ struct PlainRows {
 
   int64_t room(int64_t) const { return 0; }
   void begin(int64_t, int64_t, float*) const {}
+  void touch(int64_t row, int64_t k, int64_t steps) const { touch_to_read(x + row * width + k, steps); }
   Left rows(int64_t first, int64_t skip, int64_t count, int64_t k, int64_t steps, float* buffer, float*) const {
     const float* from = x + (first + skip) * width + k;
     // At strides of a multiple of 1 KB the rows of a tile share few sets of the cache.
@@ -39,6 +40,7 @@ struct NormedRows {
   RowNorm norm;
 
   int64_t room(int64_t rows) const { return 2 * rows; }
+  void touch(int64_t row, int64_t k, int64_t steps) const { touch_to_read(x + row * width + k, steps); }
   void begin(int64_t first, int64_t count, float* moments) const {
     const float inverse_width = 1.0f / static_cast<float>(std::max<int64_t>(width, 1));
     for (int64_t r = 0; r < count; ++r) {
@@ -102,6 +104,11 @@ void linear_from(const Linear& p, const Source& source) {
     rows_to_panel(p.weight, p.in, p.out + first, count, k, steps, kLanes, panel + kLanes, kPanel, buffer);
   };
   const auto at = [](const float* base, int64_t skip) { return base ? base + skip : nullptr; };
+  const auto touch = [&](const FinishedTile& t) {
+    const int64_t at = t.row * p.out + (geglu ? t.column / 2 : t.column), floats = geglu ? kLanes : t.width;
+    touch_to_write(p.y + at, p.out, t.count, floats);
+    if (p.add && p.add != p.y) touch_to_write(p.add + at, p.out, t.count, floats);
+  };
   const auto finish = [&](const FinishedTile& t) {
     const int64_t column = geglu ? t.column / 2 : t.column, columns = p.out - column;
     Epilogue e{at(p.bias, column), nullptr, at(p.add, t.row * p.out + column), p.y + t.row * p.out + column, p.out};
@@ -133,7 +140,7 @@ void linear_from(const Linear& p, const Source& source) {
     }
   };
   const int64_t columns = geglu ? divide_up(p.out, kLanes) * kPanel : p.out;
-  blocked_product(p.rows, p.in, columns, source, fill, finish);
+  blocked_product(p.rows, p.in, columns, source, fill, touch, finish);
 }
 
 void linear_all(const Linear& p) {
@@ -155,12 +162,15 @@ void linear_data_gradient_all(const LinearDataGradient& p) {
       copy_to_panel(buffer, width, columns, 1, width, panel + i * width);
     }
   };
+  const auto touch = [&](const FinishedTile& t) {
+    touch_to_write(p.dx + t.row * p.in + t.column, p.in, t.count, t.width);
+  };
   const auto finish = [&](const FinishedTile& t) {
     float* const dx = p.dx + t.row * p.in + t.column;
     finish_rows<Activation::none>({nullptr, nullptr, p.accumulate ? dx : nullptr, dx, p.in}, t.sums, t.width, t.count,
                                   p.in - t.column);
   };
-  blocked_product(p.rows, p.out, p.in, PlainRows{p.dy, p.out}, fill, finish);
+  blocked_product(p.rows, p.out, p.in, PlainRows{p.dy, p.out}, fill, touch, finish);
 }
 
 }  // namespace calotype::kernels::HWY_NAMESPACE

@@ -57,15 +57,27 @@ struct FinishedTile {
   const float* sums;  // at a stride of `width`
 };
 
+/// Asks for `floats` floats at `from` to be brought near: into the second level of the cache, or the first to be
+/// written.
+HWY_INLINE void touch_to_read(const float* from, int64_t floats) {
+  for (int64_t i = 0; i < floats; i += 16) __builtin_prefetch(from + i, 0, 2);
+}
+HWY_INLINE void touch_to_write(const float* to, int64_t stride, int64_t rows, int64_t floats) {
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t i = 0; i < floats; i += 16) __builtin_prefetch(to + r * stride + i, 1, 3);
+}
+
 /// rows x depth times depth x columns. `columns` counts panel columns. The callers' parts:
 ///   source.begin(first, count, room)              once per task: its rows; `room` holds source.room(count) floats
 ///   source.rows(first, skip, count, k, steps, buffer, room) -> Left    rows [first + skip, + count) of the task that
 ///     begins at `first`, for these steps of K; `buffer` holds kRowBlock * (steps + 16) floats
+///   source.touch(row, k, steps)                   a row will be read soon
 ///   fill(column, width, k, steps, panel, buffer)                    a panel; `buffer` holds kBlock * steps floats
+///   touch(FinishedTile)                           a tile will be finished soon: its sums are not there yet
 ///   finish(FinishedTile)
-template <class Source, class Fill, class Finish>
+template <class Source, class Fill, class Touch, class Finish>
 void blocked_product(int64_t rows, int64_t depth, int64_t columns, const Source& source, const Fill& fill,
-                     const Finish& finish) {
+                     const Touch& touch, const Finish& finish) {
   if (rows <= 0 || columns <= 0) return;
   const ProductCut cut(rows, depth, columns);
   const bool single = cut.depth_blocks == 1;
@@ -92,22 +104,31 @@ void blocked_product(int64_t rows, int64_t depth, int64_t columns, const Source&
       const int64_t k = block * cut.depth_block, steps = std::min(cut.depth_block, depth - k);
       const bool last = block + 1 == cut.depth_blocks;
       for (int64_t p = 0; p < task_panels; ++p) {
-        const int64_t left_over = task_columns - p * kPanel;
+        const int64_t left_over = task_columns - p * kPanel, first_block = std::min(kRowBlock, row_count);
+        for (int64_t r = p * first_block / task_panels; r < (p + 1) * first_block / task_panels; ++r)
+          source.touch(first_row + r, k, steps);
         fill(first_column + p * kPanel, left_over <= kLanes ? kLanes : kPanel, k, steps, panels + p * panel_floats,
              fill_buffer);
       }
       for (int64_t r = 0; r < row_count; r += kRowBlock) {
         const int64_t height = std::min(kRowBlock, row_count - r);
         const Left left = source.rows(first_row, r, height, k, steps, left_buffer, room);
+        const int64_t after = r + kRowBlock, next_rows = std::clamp<int64_t>(row_count - after, 0, kRowBlock);
+        int64_t done = 0, touched = 0;  // of the rows of all panels, and of the next block's
         for (int64_t p = 0; p < task_panels; ++p) {
           const int vectors = task_columns - p * kPanel <= kLanes ? 1 : 2;
           const int64_t width = vectors * kLanes;
           for_tiles(height, tile_rows(vectors), [&](int64_t first, int count) {
             float* const to = single ? sums : sums + (p * row_count + r + first) * kPanel;
+            const FinishedTile finished{first_row + r + first, count, first_column + p * kPanel, width, to};
+            done += count;
+            for (; touched < done * next_rows / (height * task_panels); ++touched)
+              source.touch(first_row + after + touched, k, steps);
+            if (last) touch(finished);
             Left part = left;
             part.data += first * left.row_stride;
             multiply_tile(count, vectors, part, panels + p * panel_floats, to, width, block > 0);
-            if (last) finish(FinishedTile{first_row + r + first, count, first_column + p * kPanel, width, to});
+            if (last) finish(finished);
           });
         }
       }
