@@ -131,6 +131,21 @@ TEST(Reading, LinearReadsLayerNormAndWritesEveryEpilogue) {
     }
 }
 
+TEST(Reading, WhatNoKernelFoldsIsWrittenOutFirst) {
+  // A convolution of a layer norm, and a product of everything that a convolution reads.
+  const std::vector<Tensor> inputs{noise_tensor("x", {2, 3, 4, 8}),          noise_tensor("other", {2, 3, 4, 8}),
+                                   noise_tensor("gain", {16}, 0.3, 1),       noise_tensor("bias", {16}),
+                                   noise_tensor("w", {kOut, 16, 3, 3}, 0.2), noise_tensor("flat", {kOut, 16}, 0.2)};
+  const auto run = [](const std::vector<Tensor>& in) {
+    const Reading both = concat(in[0], in[1]);
+    const Tensor y = conv2d(silu(layer_norm(both, in[2], in[3], 1e-5)), in[4], {}, {});
+    return linear(silu(group_norm(upsample(both), in[2], in[3], 4, 1e-5)), in[5], {}, Precision::f32,
+                  {.add = upsample(y).tensor()});
+  };
+  const Result exact = with_gradients(inputs, run);
+  testing::for_each_isa([&] { expect_near(with_gradients(all_narrowed(inputs), run), exact, "written out"); });
+}
+
 TEST(Reading, ARepeatedStepWritesOutWhatThereIs) {
   const Tensor x = narrowed(noise_tensor("x", {2, 4, 3, 8})), gain = narrowed(noise_tensor("gain", {8}));
   const Tensor bias = narrowed(noise_tensor("bias", {8}));
