@@ -14,7 +14,8 @@ struct AttentionShape {
   bool causal = false;  // key j only where j <= query i
 };
 
-/// log_sum [B, heads, queries] (null: not wanted) is what the gradient needs: ln sum_j exp(scale q_i k_j).
+/// log_sum [B, heads, queries] (null: not wanted) is what the gradient needs: ln sum_j exp(scale q_i k_j). Products are
+/// in f32 for either precision so far.
 void attention(const AttentionShape& shape, const float* q, const float* k, const float* v, float* y, float* log_sum,
                Precision precision = Precision::f32);
 
