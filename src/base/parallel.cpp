@@ -53,7 +53,10 @@ int thread_count() {
 void parallel_for(int64_t tasks, const std::function<void(int64_t)>& body) {
   if (tasks <= 0) return;
   if (tasks == 1) return body(0);
-  pool().get()->execute([&] { tbb::parallel_for(int64_t{0}, tasks, body, tbb::simple_partitioner()); });
+  // Isolated: a thread that waits here takes no task of another caller, whose scratch space it would share.
+  pool().get()->execute([&] {
+    tbb::this_task_arena::isolate([&] { tbb::parallel_for(int64_t{0}, tasks, body, tbb::simple_partitioner()); });
+  });
 }
 
 void* thread_scratch(int64_t bytes) {
