@@ -20,25 +20,36 @@ struct Kernel3x3 {
   bool turned;
 };
 
+/// Asks for weights that will be read soon: rows of a file lie too far apart for the processor to guess.
+HWY_INLINE void fetch_weights(const Weights& weights, int64_t first, int64_t count) {
+  const char* from = static_cast<const char*>(weights.data) + bytes_of(weights.dtype, first);
+  const int64_t bytes = bytes_of(weights.dtype, count);
+  for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(from + i, 0, 2);
+}
+
 /// taps[k][3y + x][width]: the windows from channel k0 + k to channels n0, n0 + 1, ...; zero beyond the last channel.
 /// `wide`: 9 * width * steps floats.
 inline void read_taps(const Kernel3x3& kernel, int64_t n0, int64_t width, int64_t k0, int64_t steps, float* wide,
                       float* taps) {
   const int64_t rows = std::min(width, (kernel.turned ? kernel.in : kernel.out) - n0);
+  const float* floats = kernel.weights.dtype == DType::f32 ? static_cast<const float*>(kernel.weights.data) : nullptr;
   if (kernel.turned) {
+    constexpr int64_t kAhead = 4;
     for (int64_t k = 0; k < steps; ++k) {
-      widen_weights(kernel.weights, ((k0 + k) * kernel.in + n0) * 9, rows * 9, wide);
-      transpose_to_panel(wide, 9, rows, 9, width, taps + k * 9 * width);
+      const int64_t first = ((k0 + k) * kernel.in + n0) * 9;
+      fetch_weights(kernel.weights, first + kAhead * kernel.in * 9, rows * 9);
+      if (!floats) widen_weights(kernel.weights, first, rows * 9, wide);
+      transpose_to_panel(floats ? floats + first : wide, 9, rows, 9, width, taps + k * 9 * width);
     }
     return;
   }
   const int64_t depth = steps * 9;
-  if (kernel.weights.dtype == DType::f32) {
-    const float* from = static_cast<const float*>(kernel.weights.data) + (n0 * kernel.in + k0) * 9;
-    return transpose_to_panel(from, kernel.in * 9, rows, depth, width, taps);
+  for (int64_t r = 0; r < rows; ++r) {
+    const int64_t first = ((n0 + r) * kernel.in + k0) * 9;
+    fetch_weights(kernel.weights, first + depth, depth);
+    if (!floats) widen_weights(kernel.weights, first, depth, wide + r * depth);
   }
-  for (int64_t r = 0; r < rows; ++r)
-    widen_weights(kernel.weights, ((n0 + r) * kernel.in + k0) * 9, depth, wide + r * depth);
+  if (floats) return transpose_to_panel(floats + (n0 * kernel.in + k0) * 9, kernel.in * 9, rows, depth, width, taps);
   transpose_to_panel(wide, depth, rows, depth, width, taps);
 }
 
