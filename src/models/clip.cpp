@@ -87,12 +87,13 @@ ImageTower::ImageTower(const Params& p, const ImageTowerConfig& c)
 Tensor ImageTower::operator()(const Tensor& image, const Tap& tap) const {
   const int64_t batch = image.dim(0), grid = config.image_size / config.patch_size;
   const Tensor patches =
-      conv2d(image, patch_embedding, {}, {.kernel = config.patch_size, .stride = config.patch_size, .padding = 0})
-          .reshape({batch, grid * grid, config.width});
-  Tensor x = concat_tokens(repeat(widened(class_embedding).reshape({1, 1, config.width}), batch), patches);
+      conv2d(image, patch_embedding, {}, {.kernel = config.patch_size, .stride = config.patch_size, .padding = 0});
+  tap("conv1", patches);
+  Tensor x = concat_tokens(repeat(widened(class_embedding).reshape({1, 1, config.width}), batch),
+                           patches.reshape({batch, grid * grid, config.width}));
   x = x + widened(positional_embedding).reshape({1, 1 + grid * grid, config.width});
-  tap("embedding", x);
   x = norm_pre(std::move(x)).tensor();
+  tap("ln_pre", x);
   for (size_t i = 0; i < blocks.size(); ++i) {
     x = blocks[i](std::move(x), false);
     tap("resblocks." + std::to_string(i), x);

@@ -15,16 +15,22 @@ class Tap {
   Tap() = default;
   explicit Tap(Look look) : look_(std::move(look)) {}
   void operator()(const std::string& name, const Tensor& value) const {
-    if (look_) look_(path_.empty() ? name : path_ + "." + name, value);
+    if (look_) look_(below(name), value);
   }
   Tap operator/(const std::string& name) const {
     Tap inner = *this;
-    if (look_) inner.path_ = path_.empty() ? name : path_ + "." + name;
+    if (look_) inner.path_ = below(name);
     return inner;
   }
   explicit operator bool() const { return look_ != nullptr; }
 
  private:
+  /// An empty name is the part itself.
+  std::string below(const std::string& name) const {
+    if (path_.empty() || name.empty()) return path_ + name;
+    return path_ + "." + name;
+  }
+
   Look look_;
   std::string path_;
 };
