@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <vector>
 
 #include "base/parallel.h"
 #include "base/workspace.h"

@@ -265,6 +265,10 @@ INSTANTIATE_TEST_SUITE_P(
         Case{.name = "wide_picture", .shape = {1, 5, 150, 16, 48}, .silu = true, .all = true, .dtype = DType::bf16},
         Case{.name = "many_pictures", .shape = {13, 8, 8, 48, 48}, .norm = true, .silu = true, .all = true},
         Case{.name = "two_depths", .shape = {2, 12, 20, 200, 80}, .seam = 120, .all = true, .dtype = DType::q8_0},
+        // Alone, a picture of these takes the other schedule than the batch.
+        Case{.name = "both_schedules", .shape = {3, 36, 40, 168, 24}, .norm = true, .all = true},
+        Case{.name = "two_chunks", .shape = {3, 40, 28, 200, 20}, .all = true, .dtype = DType::f16},
+        Case{.name = "many_tiles", .shape = {1, 130, 130, 9, 8}, .silu = true},
         Case{.name = "wide", .shape = {2, 8, 8, 320, 352}, .norm = true, .all = true, .dtype = DType::f16}),
     name_of);
 
