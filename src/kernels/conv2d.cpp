@@ -23,8 +23,14 @@ const char* takes_all(const ConvShape&) {
   return nullptr;
 }
 
+/// A last convolution: Winograd's transforms of many channels serve too few outputs.
+const char* unless_narrow(const ConvShape& shape) {
+  return shape.out <= 4 ? nullptr : "more than 4 outputs";
+}
+
 using Forward = void (*)(const Conv2d&);
 constexpr Entry<Forward> kForward[] = {{"scalar", unless_scalar, scalar::conv2d},
+                                       {"narrow", unless_narrow, product_conv2d},
                                        {"winograd", winograd_declines, winograd_forward},
                                        {"product", takes_all, product_conv2d}};
 

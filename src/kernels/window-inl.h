@@ -165,13 +165,19 @@ void window_product(const Window& w, const WindowCut& cut, const Map& map, const
                   single ? sums : sums + ((u * task_panels + p) * unit_pixels + i * width + first) * kPanel;
               const Left left{strip + i * w.stride * pitch + first * w.stride * channels, w.stride * channels,
                               w.kernel_width * channels, w.kernel_height, pitch};
+              const int64_t at = picture * target.picture_stride + (row + i) * target.row_stride +
+                                 (column + first) * target.pixel_stride + panel_column;
+              if (last) {
+                const int64_t floats = std::min(panel_width, columns);
+                touch_to_write(target.y + at, target.pixel_stride, count, floats);
+                if (target.add && target.add != target.y)
+                  touch_to_write(target.add + at, target.pixel_stride, count, floats);
+              }
               if (narrow)
                 multiply_narrow_tile(count, w.columns, left, narrow_columns, to, block > 0);
               else
                 multiply_tile(count, vectors, left, panels + p * panel_floats, to, panel_width, block > 0);
               if (!last) return;
-              const int64_t at = picture * target.picture_stride + (row + i) * target.row_stride +
-                                 (column + first) * target.pixel_stride + panel_column;
               const Epilogue e{target.bias ? target.bias + panel_column : nullptr,
                                target.offset ? target.offset + picture * w.columns + panel_column : nullptr,
                                target.add ? target.add + at : nullptr, target.y + at, target.pixel_stride};
