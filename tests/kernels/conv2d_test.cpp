@@ -331,8 +331,7 @@ TEST(Conv2d, ListsSayWhyAKernelIsPassedOver) {
     ASSERT_FALSE(list.empty());
     EXPECT_STREQ(list.back().name, "product");
     EXPECT_EQ(list.back().declined, nullptr);
-    for (const KernelChoice& choice : list)
-      EXPECT_TRUE(!choice.declined || choice.declined[0]);
+    for (const KernelChoice& choice : list) EXPECT_TRUE(!choice.declined || choice.declined[0]);
   }
 }
 
