@@ -103,10 +103,10 @@ void check_row(const nlohmann::json& row) {
   original.expect_norms_and_directions(row.at("norm_and_direction"));
 }
 
-const nlohmann::json& row_of(const std::string& id) {
+const nlohmann::json& row_of(const char* id) {
   for (const auto& row : golden().json())
     if (row.at("id") == id) return row;
-  throw std::runtime_error("no row " + id);
+  throw std::runtime_error(std::string("no row ") + id);
 }
 
 TEST(GradientsOfUNet, EveryObjective) {

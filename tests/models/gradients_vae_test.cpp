@@ -25,10 +25,10 @@ const GoldenFile& golden() {
   return file;
 }
 
-const nlohmann::json& row_of(const std::string& id) {
+const nlohmann::json& row_of(const char* id) {
   for (const auto& row : golden().json())
     if (row.at("id") == id) return row;
-  throw std::runtime_error("no row " + id);
+  throw std::runtime_error(std::string("no row ") + id);
 }
 
 struct Network {
