@@ -81,9 +81,9 @@ void require_complete(const Recognised& found, std::string_view where);
 /// The yaml for a model of ours, or for a part of one, in the same words; what `settings_from_yaml` reads back. The
 /// noise process is written with the UNet.
 struct ModelDescription {
-  std::optional<UNetConfig> unet;
-  std::optional<VaeConfig> vae;
-  std::optional<TextConfig> text;
+  std::optional<UNetConfig> unet = {};
+  std::optional<VaeConfig> vae = {};
+  std::optional<TextConfig> text = {};
   Prediction prediction = Prediction::epsilon;
   double beta_start = 0.00085, beta_end = 0.012;
   int64_t train_steps = 1000;

@@ -7,6 +7,7 @@
 #include "diffusion/guidance.h"
 #include "diffusion/noise.h"
 #include "diffusion/samplers.h"
+#include "io/contact_sheet.h"
 #include "io/png.h"
 #include "io/settings.h"
 #include "load/file_source.h"
@@ -16,7 +17,6 @@
 #include "ops/losses.h"
 #include "ops/stored.h"
 #include "ops/structure.h"
-#include "train/contact_sheet.h"
 #include "train/latent_cache.h"
 #include "train/picture_batch.h"
 

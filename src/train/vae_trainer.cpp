@@ -5,6 +5,7 @@
 
 #include "base/output_file.h"
 #include "base/parallel.h"
+#include "io/contact_sheet.h"
 #include "io/png.h"
 #include "io/settings.h"
 #include "load/write_model.h"
@@ -12,7 +13,6 @@
 #include "ops/arithmetic.h"
 #include "ops/losses.h"
 #include "ops/slope.h"
-#include "train/contact_sheet.h"
 #include "train/dataset.h"
 #include "train/pca.h"
 #include "train/whitening.h"

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <span>
+#include <string>
+
+namespace calotype::cli {
+
+/// Each takes what follows its name, and returns an exit code or throws an `Error`.
+using Arguments = std::span<const std::string>;
+
+int txt2img(Arguments arguments);
+int inspect(Arguments arguments);
+int info(Arguments arguments);
+int list_samplers(Arguments arguments);
+int train(Arguments arguments);
+
+}  // namespace calotype::cli

@@ -1,0 +1,33 @@
+#include "cli/output.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <string>
+
+#include "base/error.h"
+#include "io/printable.h"
+
+namespace calotype::cli {
+
+void print_result(std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = write(STDOUT_FILENO, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    require(written >= 0, ErrorKind::cannot_write, "standard output: cannot be written: {}", std::strerror(errno));
+    bytes = bytes.subspan(static_cast<size_t>(written));
+  }
+}
+
+void print_result(std::string_view text) {
+  print_result(std::as_bytes(std::span(text.data(), text.size())));
+}
+
+void print_note(std::string_view line) {
+  const std::string safe = printable(line, 4000) + '\n';
+  std::fwrite(safe.data(), 1, safe.size(), stderr);
+}
+
+}  // namespace calotype::cli

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/output_names.h"
+#include "io/image.h"
+#include "tensor/tensor.h"
+
+namespace calotype::cli {
+
+/// Where a run's pictures go.
+struct OutputOptions {
+  std::string output = "output.png";
+  std::string sheet, save_latent;  // empty: none
+  bool no_metadata = false;
+};
+
+/// Writes pictures and latents one by one under their names, prints the path of each, and puts all on one sheet at the
+/// end. Throws `cannot_write`; what was finished before stays.
+class PictureWriter {
+ public:
+  /// Makes sure that all of it can be written, before any work is done.
+  PictureWriter(const OutputOptions& options, int64_t count);
+
+  /// Where the picture went: a path, or "standard output".
+  std::string write(const Image& image, const std::string& parameters);
+  /// Latents [1, h, w, C] of the next picture, scaled.
+  void write_latent(const Tensor& latent, double scale_factor, const std::string& parameters);
+  bool wants_latents() const { return latent_names_.has_value(); }
+  void finish();
+
+ private:
+  OutputOptions options_;
+  OutputNames names_;
+  std::optional<OutputNames> latent_names_;
+  int64_t count_, written_ = 0, latents_ = 0;
+  std::vector<Image> for_sheet_;
+};
+
+}  // namespace calotype::cli

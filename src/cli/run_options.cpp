@@ -1,0 +1,87 @@
+#include "cli/run_options.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+
+#include "base/error.h"
+#include "base/isa.h"
+#include "base/parallel.h"
+#include "io/printable.h"
+
+namespace calotype::cli {
+namespace {
+
+std::vector<std::string> isa_names() {
+  std::vector<std::string> names;
+  for (const Isa isa : supported_isas()) names.emplace_back(name_of(isa));
+  return names;
+}
+
+int allowed_processors() {
+  cpu_set_t set;
+  return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
+/// Processors that the control group pays for; a large number where it sets no limit.
+double quota() {
+  std::ifstream file("/sys/fs/cgroup/cpu.max");
+  double microseconds = 0, period = 0;
+  return file >> microseconds >> period && period > 0 ? microseconds / period : 1e9;
+}
+
+}  // namespace
+
+int default_threads() {
+  const char* asked = std::getenv("OMP_NUM_THREADS");
+  const int wanted = asked ? std::atoi(asked) : 0;
+  if (wanted > 0) return std::min(wanted, 4096);
+  return static_cast<int>(std::clamp(std::ceil(quota()), 1.0, static_cast<double>(allowed_processors())));
+}
+
+void RunOptions::add_to(Options& options) {
+  options.add(
+      "Running",
+      {
+          {.name = "threads",
+           .options = "-t,--threads",
+           .help = "threads; the picture is the same for any number",
+           .value = &threads,
+           .low = 0,
+           .high = 4096,
+           .unset = "the processors there are"},
+          {.name = "isa",
+           .options = "--isa",
+           .help = "instruction set",
+           .value = &isa,
+           .unset = "the best this processor has",
+           .choices = isa_names()},
+          {.name = "progress",
+           .options = "--progress",
+           .help = "on stderr",
+           .value = &progress,
+           .choices = {"auto", "bar", "plain", "json", "none"}},
+          {.name = "verbose",
+           .options = "-v,--verbose",
+           .help = "say how the model was read, times, and peak memory",
+           .value = &verbose},
+          {.name = "quiet", .options = "-q,--quiet", .help = "only warnings and errors on stderr", .value = &quiet},
+      });
+}
+
+void RunOptions::apply() const {
+  if (!isa.empty()) {
+    const auto chosen = isa_from(isa);
+    std::string names;
+    for (const std::string& name : isa_names()) names += (names.empty() ? "" : ", ") + name;
+    require(chosen.has_value(), ErrorKind::bad_input, "isa: there is none named '{}'; this processor runs {}",
+            printable(isa, 40), names);
+    force_isa(*chosen);
+  }
+  set_thread_count(threads > 0 ? static_cast<int>(threads) : default_threads());
+}
+
+}  // namespace calotype::cli

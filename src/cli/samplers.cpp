@@ -1,0 +1,53 @@
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.h"
+#include "cli/exit_code.h"
+#include "cli/options.h"
+#include "cli/output.h"
+#include "diffusion/samplers.h"
+
+namespace calotype::cli {
+namespace {
+
+std::string as_json() {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const Sampler& sampler : samplers())
+    list.push_back({{"id", sampler.id},
+                    {"title", sampler.title},
+                    {"aliases", sampler.aliases},
+                    {"order", sampler.order},
+                    {"calls_per_step", sampler.calls_per_step},
+                    {"draws_noise", name_of(sampler.draws)},
+                    {"spacing", name_of(sampler.spacing)},
+                    {"scheduler", name_of(sampler.preferred_sigmas)}});
+  return list.dump(2) + '\n';
+}
+
+std::string as_table() {
+  constexpr const char* kRow = "{:<17}{:<14}{:>5}  {:>10}  {:<18}{}\n";
+  std::string text =
+      fmt::format(fmt::runtime(kRow), "sampler", "title", "order", "calls/step", "draws noise", "also known as");
+  for (const Sampler& sampler : samplers()) {
+    std::string aliases;
+    for (const std::string_view alias : sampler.aliases) aliases.append(aliases.empty() ? "" : ", ").append(alias);
+    text += fmt::format(fmt::runtime(kRow), sampler.id, sampler.title, sampler.order, sampler.calls_per_step,
+                        name_of(sampler.draws), aliases);
+  }
+  text += "\nscheduler: ";
+  for (const SigmaKind kind : sigma_kinds()) text += fmt::format(" {}", name_of(kind));
+  return text + "\nspacing:    leading linspace trailing\n";
+}
+
+}  // namespace
+
+int list_samplers(Arguments arguments) {
+  bool json = false;
+  Options options("calotype samplers", "Lists samplers, schedulers and spacings.");
+  options.add("Options", {{.name = "json", .options = "--json", .help = "as JSON", .value = &json}});
+  if (options.parse(arguments)) print_result(json ? as_json() : as_table());
+  return kSuccess;
+}
+
+}  // namespace calotype::cli

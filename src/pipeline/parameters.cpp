@@ -1,0 +1,74 @@
+#include "pipeline/parameters.h"
+
+#include <fmt/format.h>
+
+namespace calotype {
+namespace {
+
+/// As the web interface names its schedule types; nothing for a grid, which it calls automatic.
+const char* schedule_type(SigmaKind kind) {
+  switch (kind) {
+    case SigmaKind::grid:
+      return "";
+    case SigmaKind::uniform:
+      return "Uniform";
+    case SigmaKind::sgm_uniform:
+      return "SGM Uniform";
+    case SigmaKind::simple:
+      return "Simple";
+    case SigmaKind::ddim_uniform:
+      return "DDIM";
+    case SigmaKind::karras:
+      return "Karras";
+    case SigmaKind::exponential:
+      return "Exponential";
+    case SigmaKind::polyexponential:
+      return "Polyexponential";
+    case SigmaKind::lu:
+      return "Lu";
+    case SigmaKind::beta:
+      return "Beta";
+    case SigmaKind::kl_optimal:
+      return "KL Optimal";
+    case SigmaKind::align_your_steps:
+      return "Align Your Steps";
+  }
+  return "";
+}
+
+std::string list_text(const std::vector<double>& values) {
+  std::string text;
+  for (const double value : values) text += fmt::format("{}{:.9g}", text.empty() ? "" : ", ", value);
+  return text;
+}
+
+}  // namespace
+
+const char* program_version() {
+  return "calotype " CALOTYPE_VERSION;
+}
+
+Infotext parameters_of(const StableDiffusion& model, const Settled& run, int64_t index) {
+  const TextToImage& request = run.request;
+  const bool own_sigmas = !request.sigmas.empty(), grid = !own_sigmas && run.plan.sigmas == SigmaKind::grid;
+  Infotext info{.prompt = request.prompts[index], .negative = request.negative_prompts[index], .settings = {}};
+  const auto add = [&](const char* key, std::string value) { info.settings.emplace_back(key, std::move(value)); };
+  add("Steps", fmt::format("{}", own_sigmas ? request.sigmas.size() - 1 : static_cast<size_t>(request.steps)));
+  add("Sampler", run.sampler->title);
+  if (!own_sigmas) add("Schedule type", schedule_type(run.plan.sigmas));
+  add("CFG scale", fmt::format("{:g}", request.cfg_scale));
+  add("Seed", fmt::format("{}", request.seeds[index]));
+  add("Size", fmt::format("{}x{}", request.width, request.height));
+  add("Model", model.name);
+  add("RNG", "CPU");
+  if (request.guidance_rescale > 0) add("Guidance rescale", fmt::format("{:g}", request.guidance_rescale));
+  if (grid) add("Spacing", request.spacing);
+  if (own_sigmas) add("Sigmas", list_text(request.sigmas));
+  if (request.eta) add("Eta", fmt::format("{:g}", *request.eta));
+  add("Prediction", name_of(model.prediction));
+  add("Recipe", request.recipe);
+  add("Version", program_version());
+  return info;
+}
+
+}  // namespace calotype

@@ -1,0 +1,242 @@
+#include "pipeline/request.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "io/printable.h"
+
+namespace calotype {
+namespace {
+
+constexpr size_t kMostPromptBytes = 1 << 20;
+
+std::vector<std::string> sampler_ids() {
+  std::vector<std::string> ids;
+  for (const Sampler& sampler : samplers()) ids.emplace_back(sampler.id);
+  return ids;
+}
+
+std::vector<std::string> scheduler_names() {
+  std::vector<std::string> names;
+  for (const SigmaKind kind : sigma_kinds()) names.emplace_back(name_of(kind));
+  return names;
+}
+
+/// "a, b, c", and the nearest one first where the word is nearly one of them.
+std::string offered(const std::string& word, const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  const std::vector<std::string> near = nearest(word, names, 1);
+  return near.empty() ? "there are " + text : "did you mean " + near[0] + "? There are " + text;
+}
+
+/// The value of a name, by `from`; the name becomes ours.
+template <class From>
+auto named(const char* field, std::string& name, From from, const std::vector<std::string>& names) {
+  const auto value = from(name);
+  require(value.has_value(), ErrorKind::bad_input, "{}: there is none named '{}'; {}", field, printable(name, 40),
+          offered(name, names));
+  name = name_of(*value);
+  return *value;
+}
+
+void check_side(const char* field, int64_t value, int64_t unit) {
+  if (value % unit == 0) return;
+  const int64_t below = value / unit * unit;
+  fail(ErrorKind::bad_input, "{}: {} is not a multiple of {}; the nearest {} {}", field, value, unit,
+       below > 0 ? "are" : "is",
+       below > 0 ? fmt::format("{} and {}", below, below + unit) : fmt::format("{}", below + unit));
+}
+
+/// One text a picture: the list that was given, or the single text for all.
+void spread(const char* field, std::vector<std::string>& texts, const std::string& single, int64_t pictures) {
+  if (texts.empty()) texts.assign(pictures, single);
+  require(static_cast<int64_t>(texts.size()) == pictures, ErrorKind::bad_input,
+          "{}: {} of them for {} pictures; give one for each", field, texts.size(), pictures);
+  for (const std::string& text : texts)
+    require(text.size() <= kMostPromptBytes, ErrorKind::bad_input,
+            "{}: {} bytes of text; at most {} are read, and 75 tokens count", field, text.size(), kMostPromptBytes);
+}
+
+void settle_seeds(TextToImage& request) {
+  require(request.seed >= 0 || !request.seeds.empty(), ErrorKind::bad_input,
+          "seed: {} stands for a random one, which must be chosen before", request.seed);
+  require(!request.one_generator || request.seeds.empty(), ErrorKind::bad_input,
+          "seeds: one generator for the whole batch takes a single seed, not a list");
+  if (request.seeds.empty())
+    for (int64_t i = 0; i < request.batch_count; ++i) request.seeds.push_back(static_cast<uint64_t>(request.seed) + i);
+  require(static_cast<int64_t>(request.seeds.size()) == request.batch_count, ErrorKind::bad_input,
+          "seeds: {} of them for {} pictures; give one for each", request.seeds.size(), request.batch_count);
+}
+
+/// What a sampler steps through where the user left it open: see `settle`.
+void choose_levels(Settled& run, const NamedSampler& named_sampler, bool zero_terminal) {
+  TextToImage& request = run.request;
+  run.plan = default_request(*run.sampler, run.recipe, static_cast<int>(request.steps));
+  run.plan.own_sigmas = request.sigmas;
+  const bool steps_over_time = run.sampler->family == GridFamily::ddim;
+  if (run.recipe == Recipe::diffusers && run.sampler->preferred_sigmas == SigmaKind::karras)
+    run.plan.sigmas = SigmaKind::karras;
+  if (zero_terminal) {
+    run.plan.spacing = Spacing::trailing;
+    if (!steps_over_time) run.plan.sigmas = run.recipe == Recipe::diffusers ? SigmaKind::grid : SigmaKind::sgm_uniform;
+  }
+  if (named_sampler.spacing) run.plan.spacing = *named_sampler.spacing, run.plan.sigmas = SigmaKind::grid;
+  if (named_sampler.sigmas) run.plan.sigmas = *named_sampler.sigmas;
+  if (!request.spacing.empty()) {
+    run.plan.spacing = named("spacing", request.spacing, spacing_from, {"leading", "linspace", "trailing"});
+    run.plan.sigmas = SigmaKind::grid;
+  }
+  if (!request.scheduler.empty())
+    run.plan.sigmas = named("scheduler", request.scheduler, sigma_kind_from, scheduler_names());
+  request.spacing = name_of(run.plan.spacing);
+  request.scheduler = name_of(run.plan.sigmas);
+}
+
+TokenizerRules rules_of(Recipe recipe, const TextConfig& text) {
+  const bool sd1 = text.padding_id != 0;
+  if (recipe == Recipe::diffusers) return sd1 ? TokenizerRules::hugging_face_sd1 : TokenizerRules::hugging_face_sd2;
+  return sd1 ? TokenizerRules::hugging_face_sd1_ftfy : TokenizerRules::open_clip;
+}
+
+}  // namespace
+
+std::vector<Field> fields(TextToImage& request) {
+  const double most_side = 16384, most_seed = 9223372036854774784.0;
+  return {
+      {.name = "prompt", .options = "-p,--prompt", .help = "what to draw", .value = &request.prompt},
+      {.name = "negative_prompt",
+       .options = "-n,--negative-prompt",
+       .help = "what guidance leads away from",
+       .value = &request.negative_prompt},
+      {.name = "width",
+       .options = "-W,--width",
+       .help = "pixels, a multiple of 8",
+       .value = &request.width,
+       .low = 8,
+       .high = most_side,
+       .unset = "the model's native size"},
+      {.name = "height",
+       .options = "-H,--height",
+       .help = "pixels, a multiple of 8",
+       .value = &request.height,
+       .low = 8,
+       .high = most_side,
+       .unset = "the model's native size"},
+      {.name = "steps",
+       .options = "--steps",
+       .help = "denoising steps; more is finer and slower",
+       .value = &request.steps,
+       .low = 1,
+       .high = 1000},
+      {.name = "cfg_scale",
+       .options = "--cfg-scale,--scale,--guidance-scale",
+       .help = "guidance: how strictly the prompt is followed; 1 turns it off",
+       .value = &request.cfg_scale,
+       .low = 0,
+       .high = 100},
+      {.name = "guidance_rescale",
+       .options = "--guidance-rescale",
+       .help = "0 .. 1: pulls contrast back that guidance drives up; 0 turns it off",
+       .value = &request.guidance_rescale,
+       .low = 0,
+       .high = 1},
+      {.name = "seed",
+       .options = "-s,--seed",
+       .help = "of the first picture; picture i has seed + i; -1 is random",
+       .value = &request.seed,
+       .low = -1,
+       .high = most_seed},
+      {.name = "batch_count",
+       .options = "-b,--batch-count",
+       .help = "pictures of each prompt",
+       .value = &request.batch_count,
+       .low = 1,
+       .high = 10000},
+      {.name = "sampler",
+       .options = "--sampler,--sampling-method",
+       .help = "how noise levels are stepped through; `calotype samplers` lists them",
+       .value = &request.sampler,
+       .choices = sampler_ids()},
+      {.name = "scheduler",
+       .options = "--scheduler",
+       .help = "how noise levels are chosen",
+       .value = &request.scheduler,
+       .unset = "karras for dpmpp_2m, else the sampler's; grid for a model with zero terminal SNR",
+       .choices = scheduler_names()},
+      {.name = "spacing",
+       .options = "--spacing",
+       .help = "where the scheduler `grid` takes its timesteps; implies it",
+       .value = &request.spacing,
+       .unset = "the sampler's; trailing for a model with zero terminal SNR",
+       .choices = {"leading", "linspace", "trailing"}},
+      {.name = "sigmas",
+       .options = "--sigmas",
+       .help = "the noise levels themselves, falling, with commas between, the last one where it ends (mostly 0)",
+       .value = &request.sigmas,
+       .low = 0,
+       .high = 1e6},
+      {.name = "eta",
+       .options = "--eta",
+       .help = "share of fresh noise in each step",
+       .value = &request.eta,
+       .low = 0,
+       .high = 1,
+       .unset = "the sampler's"},
+      {.name = "recipe",
+       .options = "--recipe",
+       .help = "whose habits of noise, levels and rounding are followed, to make the same picture",
+       .value = &request.recipe,
+       .choices = {"diffusers", "web_ui", "ldm"}},
+  };
+}
+
+Settled settle(const StableDiffusion& model, const TextToImage& asked) {
+  const UNetConfig& unet = model.unet->config;
+  require(unet.in_channels == model.vae->config.embed_dim && unet.class_input == ClassInput::none,
+          ErrorKind::unsupported,
+          "{}: text to image needs a network that takes latents alone; this one ({}) takes {} "
+          "channels and {}",
+          model.name, name_of(model.family), unet.in_channels,
+          unet.class_input == ClassInput::none ? "no class" : "a class");
+  Settled run{.request = asked};
+  TextToImage& request = run.request;
+  if (request.width == 0) request.width = model.native_size();
+  if (request.height == 0) request.height = model.native_size();
+  for (const Field& field : fields(request)) check_range(field);
+  check_side("width", request.width, model.vae->config.downscale());
+  check_side("height", request.height, model.vae->config.downscale());
+  spread("prompt", request.prompts, request.prompt, request.batch_count);
+  spread("negative_prompt", request.negative_prompts, request.negative_prompt, request.batch_count);
+  settle_seeds(request);
+
+  run.recipe = named("recipe", request.recipe, recipe_from, {"diffusers", "web_ui", "ldm"});
+  const NamedSampler sampler = sampler_named(request.sampler);
+  run.sampler = sampler.sampler;
+  request.sampler = sampler.sampler->id;
+  choose_levels(run, sampler, model.noise.zero_terminal_snr);
+  run.options = run.sampler->options(run.recipe);
+  if (request.eta) run.options.eta = *request.eta;
+  run.tokenizer = request.tokenizer.value_or(rules_of(run.recipe, model.text->config));
+  run.guided =
+      run.recipe == Recipe::web_ui || request.cfg_scale > 1 || (run.recipe == Recipe::ldm && request.cfg_scale != 1);
+  return run;
+}
+
+NoiseSchedule schedule_of(const NoiseProcess& noise) {
+  BetaKind kind{};
+  if (noise.beta_schedule == "scaled_linear") {
+    kind = BetaKind::scaled_linear;
+  } else if (noise.beta_schedule == "linear") {
+    kind = BetaKind::linear;
+  } else if (noise.beta_schedule == "squaredcos_cap_v2") {
+    kind = BetaKind::squared_cosine;
+  } else {
+    fail(ErrorKind::unsupported, "beta_schedule: '{}' is none of scaled_linear, linear, squaredcos_cap_v2",
+         printable(noise.beta_schedule));
+  }
+  const std::vector<double> raw = betas(kind, noise.beta_start, noise.beta_end, static_cast<int>(noise.train_steps));
+  return NoiseSchedule(noise.zero_terminal_snr ? zero_terminal_snr(raw) : raw);
+}
+
+}  // namespace calotype

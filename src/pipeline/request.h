@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "diffusion/samplers.h"
+#include "load/stable_diffusion.h"
+#include "pipeline/field.h"
+#include "text/tokenizer.h"
+
+namespace calotype {
+
+/// What is asked for: as many pictures as `batch_count` from one prompt, drawn together.
+struct TextToImage {
+  std::string prompt = {}, negative_prompt = {};  // UTF-8, both may be empty
+  int64_t width = 0, height = 0;                  // pixels; 0: the model's native size
+  int64_t steps = 20;
+  double cfg_scale = 7.5;       // at 1 and below there is no guidance (recipe web_ui: always)
+  double guidance_rescale = 0;  // 0: off
+  int64_t seed = -1;            // picture i has seed + i and a generator of its own; -1: whoever asks must choose
+  int64_t batch_count = 1;
+  std::string sampler = "dpmpp_2m";
+  std::string scheduler = {}, spacing = {};  // names; empty: what suits model, sampler and recipe
+  std::vector<double> sigmas = {};           // instead of both: falling, the end included
+  std::optional<double> eta = {};            // the sampler's own where nothing is said
+  std::string recipe = "diffusers";
+
+  // For programs; the command line has no words for them.
+  std::vector<std::string> prompts = {}, negative_prompts = {};  // one a picture, instead of the single ones
+  std::vector<uint64_t> seeds = {};                              // one a picture, instead of seed + i
+  bool one_generator = false;                                    // `seed` alone draws the noise of the whole batch
+  std::optional<TokenizerRules> tokenizer = {};                  // else those of the recipe
+};
+
+/// All that users may say, bound to the members of `request`.
+std::vector<Field> fields(TextToImage& request);
+
+/// A request with nothing left open, as a certain model will draw it.
+struct Settled {
+  TextToImage request;  // names are ours, sizes are set, `prompts`, `negative_prompts` and `seeds` one a picture
+  const Sampler* sampler = nullptr;
+  Recipe recipe = Recipe::diffusers;
+  PlanRequest plan = {};
+  SamplerOptions options = {};
+  TokenizerRules tokenizer = TokenizerRules::open_clip;
+  bool guided = true;  // does the network see the negative prompt at all?
+  int64_t pictures() const { return request.batch_count; }
+};
+
+/// Fills in what was left open and checks every field. Throws `bad_input` naming field, value and what is allowed.
+///
+/// What suits: DPM++ 2M takes Karras levels, the other samplers their class' own grid (recipe web_ui: what the web
+/// interface takes). A model trained to zero signal at its last step (v, zero terminal SNR) must be called there and
+/// gains nothing between sigma 13 and its last level of 4096, where Karras would spend 13 of 20 steps: it takes the
+/// trailing grid, or sgm_uniform, its equal in the web interface (Lin et al. 2023, section 3.3).
+Settled settle(const StableDiffusion& model, const TextToImage& asked);
+
+/// The noise levels that the model was trained on. Throws `unsupported` for a schedule of an unknown name.
+NoiseSchedule schedule_of(const NoiseProcess& noise);
+
+}  // namespace calotype

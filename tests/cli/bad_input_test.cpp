@@ -1,0 +1,126 @@
+// What goes wrong ends in one line on stderr, the exit code of its kind, and nothing left behind.
+
+#include <csignal>
+#include <fstream>
+
+#include "cli/program_test.h"
+#include "io/safetensors.h"
+
+namespace calotype::testing {
+namespace {
+
+class BadInput : public Program {
+ protected:
+  void expect_refusal(const Start& start, int code, const std::string& part, std::set<std::string> allowed = {}) {
+    const Finished finished = run_program(start);
+    EXPECT_EQ(finished.code, code) << finished.errors;
+    EXPECT_EQ(finished.output, "");
+    const size_t line = finished.errors.find("calotype: ");
+    ASSERT_NE(line, std::string::npos) << finished.errors;
+    const std::string message = finished.errors.substr(line);
+    EXPECT_EQ(std::count(message.begin(), message.end(), '\n'), 1) << message;
+    EXPECT_NE(message.find(part), std::string::npos) << message;
+    EXPECT_EQ(left(), allowed) << "left behind";
+  }
+  Start with_model(const std::string& path) const {
+    return {{"txt2img", "-m", path, "-p", "a cat", "-o", at("out.png"), "--progress", "none"}};
+  }
+};
+
+TEST_F(BadInput, TruncatedModel) {
+  const std::string whole = file_text(model_);
+  scratch_.write("cut.safetensors", whole.substr(0, whole.size() / 2));
+  expect_refusal(with_model(at("cut.safetensors")), 3, "cut.safetensors", {"cut.safetensors"});
+}
+
+TEST_F(BadInput, PickleByAnotherName) {
+  std::string pickle = "PK\x03\x04";
+  pickle.resize(1000, 'x');
+  scratch_.write("renamed.safetensors", pickle);
+  expect_refusal(with_model(at("renamed.safetensors")), 3, "renamed.safetensors", {"renamed.safetensors"});
+}
+
+TEST_F(BadInput, LoraAsModel) {
+  const std::vector<float> values(16 * 4);
+  const std::vector<StoredTensor> tensors{{"lora_unet_down_blocks_0_attentions_0_proj_in.lora_down.weight",
+                                           StoredType::f32, Shape{4, 16}, std::as_bytes(std::span(values))},
+                                          {"lora_unet_down_blocks_0_attentions_0_proj_in.lora_up.weight",
+                                           StoredType::f32, Shape{16, 4}, std::as_bytes(std::span(values))}};
+  write_safetensors(at("lora.safetensors"), tensors, {});
+  expect_refusal(with_model(at("lora.safetensors")), 3, "LoRA", {"lora.safetensors"});
+}
+
+TEST_F(BadInput, NoModel) {
+  expect_refusal(with_model(at("nothing.safetensors")), 3, "there is no such file or folder");
+  expect_refusal(with_model(at(".")), 3, "model_index.json");
+  Start bundled{{"txt2img", "-p", "a cat", "-o", at("out.png"), "-m", "no-such-model", "--progress", "none"}};
+  expect_refusal(bundled, 3, "no bundled model");
+}
+
+TEST_F(BadInput, Usage) {
+  expect_refusal(drawing({"-p", "a", "-o", at("a.png"), "--width", "500"}), 2, "the nearest are 496 and 504");
+  expect_refusal(drawing({"-p", "a", "-o", at("a.png"), "--sampler", "eular"}), 2, "sampler: there is none named");
+  expect_refusal(drawing({"-p", "a", "-o", at("a.png"), "--steps", "0"}), 2, "steps: 0 is outside of 1 .. 1000");
+  expect_refusal(drawing({"-p", "a", "-o", at("a.png"), "--cfg-scale", "nan"}), 2, "cfg_scale");
+  expect_refusal(drawing({"-p", "a", "-o", at("a.png"), "--stepz", "5"}), 2, "did you mean --steps?");
+  expect_refusal(drawing({"-p", "a", "-o", at("a.jpg")}), 2, "end the name in .png");
+  expect_refusal(drawing({"-p", "a", "-o", at("%s.png")}), 2, "after % may stand");
+  expect_refusal(drawing({"-o", at("a.png")}), 2, "say what to draw");
+  expect_refusal(drawing({"-p", "a", "--isa", "mmx"}), 2, "isa: there is none named");
+  expect_refusal(drawing({"-p", "a", "--prompt-file", at("none.txt")}), 3, "cannot be opened");
+  expect_refusal({{"txt2image"}}, 2, "did you mean txt2img?");
+  expect_refusal({{"train", "unat", at("a.toml")}}, 2, "there are vae, clip and unet");
+  expect_refusal({{"train", "vae", at("a.toml")}}, 3, "a.toml");
+  expect_refusal({{"inspect", at("none")}}, 3, "none");
+}
+
+TEST_F(BadInput, UnwritableFolder) {
+  expect_refusal(drawing({"-p", "a", "-o", at("no/such/folder/a.png")}), 7, "cannot be written");
+  expect_refusal(drawing({"-p", "a", "-o", "/proc/a.png"}), 7, "/proc/a.png: cannot be written");
+  expect_refusal(drawing({"-p", "a", "-o", model_.string() + "/a/"}), 7, "cannot be made a folder");
+}
+
+TEST_F(BadInput, FullDisk) {
+  expect_refusal(drawing({"-p", "a", "-o", "/dev/full", "--progress", "none"}), 7, "/dev/full: cannot be written");
+  Start small = drawing({"-p", "a", "-o", at("a.png"), "--progress", "none"});
+  small.file_limit = 512;
+  expect_refusal(small, 7, "a.png: cannot be written: File too large");
+  Start latent = drawing({"-p", "a", "-o", at("a.png"), "--save-latent", at("a.latent"), "--progress", "none"});
+  latent.file_limit = 512;
+  expect_refusal(latent, 7, "a.latent: cannot be written");
+  Start piped = drawing({"-p", "a", "-o", "-", "--progress", "none"});
+  piped.output_file = "/dev/full";
+  expect_refusal(piped, 7, "standard output: cannot be written");
+}
+
+TEST_F(BadInput, EndlessPromptIsCutWithAWarning) {
+  std::string prompt;
+  for (int i = 0; i < 10000; ++i) prompt += "word ";
+  Start start = drawing({"-p", "-", "-o", at("a.png"), "--progress", "none"});
+  start.input = prompt;
+  const Finished finished = run_program(start);
+  EXPECT_EQ(finished.code, 0);
+  EXPECT_NE(
+      finished.errors.find("calotype: warning: prompt: 75 tokens fit, so the last 9925 words were left out: \"word "
+                           "word word word word word word word word word"),
+      std::string::npos)
+      << finished.errors;
+  EXPECT_EQ(left(), std::set<std::string>{"a.png"});
+}
+
+TEST_F(BadInput, InterruptsEndCleanly) {
+  for (const auto& [signal, code] : {std::pair(SIGINT, 130), std::pair(SIGTERM, 143)}) {
+    Start start = drawing({"-p", "a", "-o", at("a.png"), "--progress", "json"});
+    start.arguments[4] = "1000";  // steps: long enough to be interrupted
+    Process process(start);
+    ASSERT_TRUE(process.wait_for(R"("step":2,)"));
+    process.send(signal);
+    const Finished finished = process.finish();
+    EXPECT_EQ(finished.code, code) << finished.errors;
+    EXPECT_NE(finished.errors.find("calotype: interrupted\n"), std::string::npos) << finished.errors;
+    EXPECT_EQ(left(), std::set<std::string>{});
+  }
+}
+
+}  // namespace
+}  // namespace calotype::testing

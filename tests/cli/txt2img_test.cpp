@@ -1,0 +1,121 @@
+#include "cli/program_test.h"
+
+namespace calotype::testing {
+namespace {
+
+class Txt2Img : public Program {
+ protected:
+  std::string drawn(const std::string& name, const std::vector<std::string>& more) {
+    std::vector<std::string> arguments{"-o", at(name)};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const Finished finished = run_program(drawing(arguments));
+    EXPECT_EQ(finished.code, 0) << finished.errors;
+    return finished.output;
+  }
+};
+
+TEST_F(Txt2Img, DrawsAPictureThatSaysHow) {
+  EXPECT_EQ(drawn("a.png", {"-p", "a caf\u00e9, at night", "-n", "blurry", "-s", "5", "--size", "48x32"}),
+            at("a.png") + "\n");
+  const Image image = read_image(at("a.png"));
+  EXPECT_EQ(image.width, 48);
+  EXPECT_EQ(image.height, 32);
+  const Infotext text = parse_infotext(read_parameters(at("a.png")));
+  EXPECT_EQ(text.prompt, "a caf\u00e9, at night");
+  EXPECT_EQ(text.negative, "blurry");
+  ASSERT_NE(text.find("Seed"), nullptr);
+  EXPECT_EQ(*text.find("Seed"), "5");
+  EXPECT_EQ(left(), std::set<std::string>{"a.png"});
+  drawn("b.png", {"-p", "a", "--no-metadata"});
+  EXPECT_EQ(read_parameters(at("b.png")), "");
+}
+
+TEST_F(Txt2Img, SameBytesForAnyThreadsAndAnyBatch) {
+  drawn("%d.png", {"-p", "a", "-s", "3", "-b", "4", "--batch-size", "4", "-t", "1"});
+  for (int i = 0; i < 4; ++i) {
+    drawn("alone.png", {"-p", "a", "-s", std::to_string(3 + i), "-t", std::to_string(1 << i % 3)});
+    EXPECT_EQ(file_text(at("alone.png")), file_text(at(std::to_string(i) + ".png"))) << i;
+  }
+}
+
+TEST_F(Txt2Img, NamesOfSeveral) {
+  EXPECT_EQ(drawn("a.png", {"-p", "a", "-b", "2"}), at("a-0.png") + "\n" + at("a-1.png") + "\n");
+  EXPECT_EQ(drawn("n%02d.png", {"-p", "a", "-b", "2"}), at("n00.png") + "\n" + at("n01.png") + "\n");
+  EXPECT_EQ(drawn("folder/", {"-p", "a"}), at("folder/00000.png") + "\n");
+  EXPECT_EQ(drawn("folder", {"-p", "a"}), at("folder/00001.png") + "\n");
+  const Finished piped = run_program(drawing({"-p", "a", "-s", "1", "-o", "-"}));
+  drawn("same.png", {"-p", "a", "-s", "1"});
+  EXPECT_EQ(piped.output, file_text(at("same.png")));
+}
+
+TEST_F(Txt2Img, AnEmptyPromptIsLegal) {
+  drawn("a.png", {"-p", "", "-s", "1"});
+  drawn("b.png", {"--prompt=", "-s", "1"});
+  EXPECT_EQ(file_text(at("a.png")), file_text(at("b.png")));
+}
+
+TEST_F(Txt2Img, LatentsCanBeKeptAndDecodedLater) {
+  drawn("a.png", {"-p", "a", "-s", "1", "--save-latent", at("a.latent")});
+  drawn("b.png", {"--load-latent", at("a.latent")});
+  const Image a = read_image(at("a.png")), b = read_image(at("b.png"));
+  ASSERT_EQ(a.pixels.size(), b.pixels.size());
+  // The latents were divided and multiplied again, so a level may tip over.
+  for (size_t i = 0; i < a.pixels.size(); ++i) EXPECT_NEAR(a.pixels[i], b.pixels[i], 1);
+  EXPECT_EQ(read_parameters(at("a.png")), read_parameters(at("b.png")));
+}
+
+TEST_F(Txt2Img, PromptFiles) {
+  scratch_.write("prompts.txt",
+                 "# two pictures\n\na cat\r\n"
+                 "{\"prompt\": \"a dog\", \"seed\": 40, \"cfg-scale\": 2, \"steps\": 2}\n");
+  drawn("p%d.png", {"--prompt-file", at("prompts.txt"), "-s", "7", "--sheet", at("sheet.png")});
+  EXPECT_EQ(left(), (std::set<std::string>{"p0.png", "p1.png", "prompts.txt", "sheet.png"}));
+  const Infotext first = parse_infotext(read_parameters(at("p0.png")));
+  EXPECT_EQ(first.prompt, "a cat");
+  EXPECT_EQ(*first.find("Seed"), "7");
+  const Infotext second = parse_infotext(read_parameters(at("p1.png")));
+  EXPECT_EQ(second.prompt, "a dog");
+  EXPECT_EQ(*second.find("Seed"), "40");
+  EXPECT_EQ(*second.find("CFG scale"), "2");
+  EXPECT_EQ(read_image(at("sheet.png")).width, 128);
+  scratch_.write("prompts.txt", "a cat\n{\"stepz\": 1}\n");
+  const Finished bad = run_program(drawing({"--prompt-file", at("prompts.txt"), "-o", at("q%d.png")}));
+  EXPECT_EQ(bad.code, 2);
+  EXPECT_NE(bad.errors.find("prompts.txt:2: there is no option 'stepz'"), std::string::npos) << bad.errors;
+}
+
+TEST_F(Txt2Img, TheBundledModelIsFound) {
+  Start start{{"txt2img", "-p", "a", "--steps", "2", "-o", at("a.png")}};
+  start.variables["CALOTYPE_MODELS"] = model_.parent_path();
+  EXPECT_EQ(run_program(start).code, 0);
+  start.arguments.insert(start.arguments.end(), {"-m", "tiny"});
+  EXPECT_EQ(run_program(start).code, 0);
+}
+
+TEST_F(Txt2Img, PreviewsGoIntoAFile) {
+  drawn("a.png", {"-p", "a", "--preview", "proj", "--preview-path", at("preview.png")});
+  EXPECT_EQ(read_image(at("preview.png")).width, 64);
+  drawn("b.png", {"-p", "a", "--preview", "terminal"});  // stderr is none here: nothing is shown
+}
+
+TEST_F(Program, Inspects) {
+  const Finished text = run_program({{"inspect", model_.string()}});
+  EXPECT_EQ(text.code, 0);
+  for (const char* part : {"UNet", "autoencoder", "text tower", "predicts epsilon", "F16"})
+    EXPECT_NE(text.output.find(part), std::string::npos) << part << "\n" << text.output;
+  const auto json = run_program({{"inspect", "--json", model_.string()}});
+  EXPECT_NE(json.output.find("\"prediction\": \"epsilon\""), std::string::npos) << json.output;
+}
+
+TEST_F(Program, ListsAndHelps) {
+  EXPECT_NE(run_program({{"info", "--kernels"}}).output.find("instruction set in use"), std::string::npos);
+  EXPECT_NE(run_program({{"samplers"}}).output.find("euler_ancestral"), std::string::npos);
+  EXPECT_NE(run_program({{"--version"}}).output.find("calotype "), std::string::npos);
+  const Finished help = run_program({{"txt2img", "--help"}});
+  EXPECT_EQ(help.code, 0);
+  for (const char* part : {"--cfg-scale, --scale, --guidance-scale X", "[7.5]", "--prompt-file", "Examples:"})
+    EXPECT_NE(help.output.find(part), std::string::npos) << part << "\n" << help.output;
+}
+
+}  // namespace
+}  // namespace calotype::testing

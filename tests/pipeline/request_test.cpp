@@ -1,0 +1,111 @@
+#include "pipeline/request.h"
+
+#include <gtest/gtest.h>
+
+#include "io/infotext.h"
+#include "pipeline/parameters.h"
+#include "pipeline/tiny_model.h"
+#include "support/scratch.h"
+
+namespace calotype {
+namespace {
+
+using testing::write_tiny_model;
+
+class Request : public ::testing::Test {
+ protected:
+  Scratch scratch_;
+  StableDiffusion model_ = open_stable_diffusion(write_tiny_model(scratch_ / "tiny.safetensors"));
+  TextToImage asked_{.prompt = "a cat", .seed = 1};
+
+  std::string refused() {
+    return refusal(ErrorKind::bad_input, [&] { settle(model_, asked_); });
+  }
+};
+
+TEST_F(Request, DefaultsAreThoseOfTheDocumentation) {
+  const Settled run = settle(model_, asked_);
+  EXPECT_EQ(run.request.sampler, "dpmpp_2m");
+  EXPECT_EQ(run.request.scheduler, "karras");
+  EXPECT_EQ(run.request.steps, 20);
+  EXPECT_EQ(run.request.cfg_scale, 7.5);
+  EXPECT_EQ(run.request.width, 64);
+  EXPECT_EQ(run.request.height, 64);
+  EXPECT_EQ(run.request.recipe, "diffusers");
+  EXPECT_TRUE(run.guided);
+}
+
+TEST_F(Request, ModelsOfZeroTerminalSnrAreCalledWhereNoSignalIs) {
+  const StableDiffusion zero =
+      open_stable_diffusion(write_tiny_model(scratch_ / "zero.safetensors", Prediction::v_prediction, true));
+  ASSERT_TRUE(zero.noise.zero_terminal_snr);
+  for (const Sampler& sampler : samplers())
+    for (const char* recipe : {"diffusers", "web_ui"}) {
+      if (sampler.family == GridFamily::ddim && std::string(recipe) == "web_ui") continue;  // its grid ends below
+      asked_.sampler = sampler.id;
+      asked_.recipe = recipe;
+      const Settled run = settle(zero, asked_);
+      const Plan plan = make_plan(schedule_of(zero.noise), sampler.family, run.plan);
+      EXPECT_EQ(plan.steps.front().from.time, 999) << sampler.id << " " << recipe;
+      EXPECT_LT(plan.steps[1].from.sigma(), 100) << "a step is wasted where nothing is decided";
+    }
+}
+
+TEST_F(Request, NamesMayCarryLevelsAndCaseDoesNotMatter) {
+  asked_.sampler = "DPM++ 2M Karras";
+  EXPECT_EQ(settle(model_, asked_).request.scheduler, "karras");
+  asked_.sampler = "Euler a";
+  EXPECT_EQ(settle(model_, asked_).request.sampler, "euler_ancestral");
+  EXPECT_EQ(settle(model_, asked_).request.scheduler, "grid");
+  asked_.scheduler = "Exponential";
+  EXPECT_EQ(settle(model_, asked_).request.scheduler, "exponential");
+  asked_.scheduler = "";
+  asked_.sampler = "dpmpp_2m";
+  asked_.spacing = "trailing";
+  EXPECT_EQ(settle(model_, asked_).request.scheduler, "grid");
+}
+
+TEST_F(Request, MessagesNameFieldValueAndWhatIsAllowed) {
+  asked_.width = 500;
+  EXPECT_EQ(refused(), "width: 500 is not a multiple of 8; the nearest are 496 and 504");
+  asked_.width = 64;
+  asked_.height = 20000;
+  EXPECT_EQ(refused(), "height: 20000 is outside of 8 .. 16384");
+  asked_.height = 64;
+  asked_.steps = 0;
+  EXPECT_EQ(refused(), "steps: 0 is outside of 1 .. 1000");
+  asked_.steps = 20;
+  asked_.cfg_scale = std::nan("");
+  EXPECT_EQ(refused(), "cfg_scale: nan is outside of 0 .. 100");
+  asked_.cfg_scale = 7;
+  asked_.scheduler = "karass";
+  EXPECT_EQ(refused().find("scheduler: there is none named 'karass'; did you mean karras? There are grid, "), 0u);
+  asked_.scheduler = "";
+  asked_.sampler = "unknown";
+  EXPECT_EQ(refused().find("sampler: there is none named 'unknown'; there are "), 0u);
+  asked_.sampler = "ddim";
+  asked_.prompts = {"a", "b"};
+  EXPECT_EQ(refused(), "prompt: 2 of them for 1 pictures; give one for each");
+}
+
+TEST_F(Request, ParametersReadBack) {
+  asked_.prompt = "a caf\u00e9, \"at\" night: rain\nsecond line";
+  asked_.negative_prompt = "blurry";
+  asked_.batch_count = 2;
+  const Settled run = settle(model_, asked_);
+  const Infotext read = parse_infotext(write_infotext(parameters_of(model_, run, 1)));
+  EXPECT_EQ(read.prompt, asked_.prompt);
+  EXPECT_EQ(read.negative, "blurry");
+  const auto value = [&](const char* key) { return read.find(key) ? *read.find(key) : "(none)"; };
+  EXPECT_EQ(value("Steps"), "20");
+  EXPECT_EQ(value("Sampler"), "DPM++ 2M");
+  EXPECT_EQ(value("Schedule type"), "Karras");
+  EXPECT_EQ(value("CFG scale"), "7.5");
+  EXPECT_EQ(value("Seed"), "2");
+  EXPECT_EQ(value("Size-1"), "64");
+  EXPECT_EQ(value("Model"), "tiny");
+  EXPECT_EQ(value("Prediction"), "epsilon");
+}
+
+}  // namespace
+}  // namespace calotype

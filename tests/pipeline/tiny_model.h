@@ -1,0 +1,15 @@
+#pragma once
+
+#include <filesystem>
+
+#include "base/dtype.h"
+#include "base/prediction.h"
+
+namespace calotype::testing {
+
+/// Writes a whole model of a few hundred thousand parameters, text tower of real vocabulary included: NAME.safetensors
+/// in the original layout and its yaml. It draws 64 pixels a side by itself.
+std::filesystem::path write_tiny_model(const std::filesystem::path& path, Prediction prediction = Prediction::epsilon,
+                                       bool zero_terminal_snr = false, DType dtype = DType::f16);
+
+}  // namespace calotype::testing
