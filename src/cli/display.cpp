@@ -18,7 +18,7 @@
 namespace calotype::cli {
 namespace {
 
-constexpr double kRedraw = 0.1, kPlainPause = 10;
+constexpr double kRedraw = 0.1, kPlainPause = 10, kPlainLeast = 1;  // seconds
 
 double seconds_between(std::chrono::steady_clock::time_point from, std::chrono::steady_clock::time_point to) {
   return std::chrono::duration<double>(to - from).count();
@@ -76,7 +76,9 @@ void Display::phase(const std::string& name) {
   shown_tenth_ = 0;
   const std::string line = prefix_.empty() ? name : prefix_ + " " + name;
   if (style_ == DisplayStyle::bar) draw(line);
-  if (style_ == DisplayStyle::plain) print_note(line);
+  if (style_ == DisplayStyle::plain &&
+      (!seconds_.contains(name) || seconds_between(spoke_, Clock::now()) > kPlainLeast))
+    say(line);
   if (style_ == DisplayStyle::json) print_note(fmt::format(R"({{"event":"phase","phase":"{}"}})", name));
 }
 
@@ -105,7 +107,12 @@ void Display::step(int64_t done, int64_t total, double seconds_a_step, const std
   if (style_ == DisplayStyle::bar) line += " " + bar_text(done, total);
   line += fmt::format(" {}, {} left, {}", speed_text(seconds_a_step), time_text(left), memory_text(peak_memory()));
   if (!detail.empty()) line += ", " + detail;
-  style_ == DisplayStyle::bar ? draw(line) : print_note(line);
+  style_ == DisplayStyle::bar ? draw(line) : say(line);
+}
+
+void Display::say(const std::string& line) {
+  print_note(line);
+  spoke_ = Clock::now();
 }
 
 void Display::draw(const std::string& line) {

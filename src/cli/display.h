@@ -25,7 +25,8 @@ class Display {
   Display& operator=(const Display&) = delete;
   ~Display() { clear(); }
 
-  /// A part of the work begins; what came before ends. Their times are added up by name.
+  /// A part of the work begins; what came before ends. Their times are added up by name. Plain lines tell of it once,
+  /// and later only where a second passed without any.
   void phase(const std::string& name);
   /// What stands before the phase, such as "picture 2/4".
   void set_prefix(std::string prefix) { prefix_ = std::move(prefix); }
@@ -44,10 +45,12 @@ class Display {
   using Clock = std::chrono::steady_clock;
   void end_phase();
   void draw(const std::string& line);
+  void say(const std::string& line);
 
   DisplayStyle style_;
   std::string prefix_, phase_;
-  Clock::time_point start_ = Clock::now(), phase_start_ = start_, first_step_ = start_, shown_ = start_;
+  Clock::time_point start_ = Clock::now(), phase_start_ = start_, first_step_ = start_, shown_ = start_,
+                    spoke_ = start_;
   int64_t first_done_ = 0, shown_tenth_ = 0;
   bool drawn_ = false;
   std::vector<std::string> order_;

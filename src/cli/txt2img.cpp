@@ -16,6 +16,7 @@
 #include "io/printable.h"
 #include "pipeline/decode.h"
 #include "pipeline/latents.h"
+#include "pipeline/memory.h"
 #include "pipeline/parameters.h"
 #include "pipeline/text_to_image.h"
 
@@ -205,6 +206,7 @@ class Drawer {
   void draw_together(const Settled& run) {
     preview_.restart();
     const Tensor latents = draw_latents(model_, run, watcher_);
+    trim_allocator();  // the decoder's tensors are of other sizes
     for (int64_t i = 0; i < run.pictures(); ++i, ++drawn_) {
       const std::string parameters = write_infotext(parameters_of(model_, run, i));
       const Tensor latent = latents.rows(i, 1);
@@ -256,7 +258,8 @@ void draw_all(Given& given, Display& display) {
   const int64_t count = count_of(requests);
   PictureWriter writer(given.output, count);
   const StableDiffusion model = open_model(given, display);
-  for (const TextToImage& request : requests) settle(model, request);  // what is wrong shows before anything is drawn
+  for (const TextToImage& request : requests)  // what is wrong shows before anything is drawn
+    require_memory(model, settle(model, part_of(request, 0, std::min(given.batch_size, request.batch_count))));
   Drawer drawer(model, given, display, writer, count);
   for (const TextToImage& request : requests) drawer.draw(request);
   writer.finish();

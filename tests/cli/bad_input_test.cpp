@@ -80,6 +80,11 @@ TEST_F(BadInput, UnwritableFolder) {
   expect_refusal(drawing({"-p", "a", "-o", model_.string() + "/a/"}), 7, "cannot be made a folder");
 }
 
+TEST_F(BadInput, MoreMemoryThanThereIs) {
+  expect_refusal(drawing({"-p", "a", "-o", at("a.png"), "--size", "16384x16384", "--progress", "none"}), 5,
+                 "width and height: 16384x16384 needs ");
+}
+
 TEST_F(BadInput, FullDisk) {
   expect_refusal(drawing({"-p", "a", "-o", "/dev/full", "--progress", "none"}), 7, "/dev/full: cannot be written");
   Start small = drawing({"-p", "a", "-o", at("a.png"), "--progress", "none"});

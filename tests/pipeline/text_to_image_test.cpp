@@ -8,6 +8,7 @@
 #include "ops/structure.h"
 #include "pipeline/decode.h"
 #include "pipeline/latents.h"
+#include "pipeline/memory.h"
 #include "pipeline/preview.h"
 #include "pipeline/tiny_model.h"
 #include "support/scratch.h"
@@ -126,6 +127,20 @@ TEST_F(Drawing_, LatentFilesHoldWhatWasDrawn) {
   ASSERT_EQ(before.size(), after.size());
   // Divided and multiplied again: two roundings, each half a unit in the last place.
   for (size_t i = 0; i < before.size(); ++i) EXPECT_NEAR(before[i], after[i], 1.2e-7 * std::abs(before[i]));
+}
+
+TEST_F(Drawing_, MemoryIsForetold) {
+  const Settled run = settle(model_, asked_);
+  const int64_t foretold = working_memory(model_, run), before = memory_use().live;
+  text_to_image(model_, asked_);  // leaves with the weights what is derived from them
+  reset_peak_memory();
+  const int64_t live = memory_use().live;
+  text_to_image(model_, asked_);
+  // Beside network and decoder a sampler holds a few latents and the texts' rows.
+  const int64_t few = 16 * 8 * 8 * 4 * 4 + 4 * 77 * 32 * 4;
+  EXPECT_LE(memory_use().peak - live, foretold + few);
+  EXPECT_GE(foretold, 64 * 64 * 16 * 4);
+  EXPECT_GE(live, before);
 }
 
 TEST_F(Drawing_, PreviewsHaveAPixelACell) {

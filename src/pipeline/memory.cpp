@@ -1,0 +1,56 @@
+#include "pipeline/memory.h"
+
+#include <algorithm>
+#include <fstream>
+#include <string>
+
+namespace calotype {
+namespace {
+
+/// What the system could still give, in bytes; a very large number where it does not say.
+int64_t available_memory() {
+  std::ifstream file("/proc/meminfo");
+  std::string key;
+  for (int64_t kilobytes; file >> key >> kilobytes; file.ignore(64, '\n'))
+    if (key == "MemAvailable:") return 1024 * kilobytes;
+  return INT64_MAX;
+}
+
+template <class Body>
+int64_t peak_of(Body&& body) {
+  const int64_t before = memory_use().live;
+  reset_peak_memory();
+  body();
+  return memory_use().peak - before;
+}
+
+double gibibytes(int64_t bytes) {
+  return static_cast<double>(bytes) / (int64_t{1} << 30);
+}
+
+}  // namespace
+
+int64_t working_memory(const StableDiffusion& model, const Settled& run) {
+  const NoGrad inference;
+  const Measuring no_numbers;
+  const int64_t cell = model.vae->config.downscale(), channels = model.vae->config.embed_dim;
+  const int64_t height = run.request.height / cell, width = run.request.width / cell, pictures = run.pictures();
+  const int64_t network = peak_of([&] {
+    const Tensor context = Tensor::empty(
+        {run.guided ? 2 * pictures : pictures, model.text->config.context_length, model.unet->config.context_dim});
+    (*model.unet)({.x = Tensor::empty({pictures, height, width, channels}), .times = {0}, .context = context});
+  });
+  const int64_t decoder = peak_of([&] { model.vae->decode(Tensor::empty({1, height, width, channels})); });
+  return std::max(network, decoder);
+}
+
+void require_memory(const StableDiffusion& model, const Settled& run) {
+  const int64_t needed = working_memory(model, run), available = available_memory();
+  require(
+      needed <= available, ErrorKind::out_of_memory,
+      "width and height: {}x{} needs {:.1f} GiB of working memory, {:.1f} GiB are left; choose a smaller picture or "
+      "fewer at once",
+      run.request.width, run.request.height, gibibytes(needed), gibibytes(available));
+}
+
+}  // namespace calotype
