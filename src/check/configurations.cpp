@@ -1,5 +1,7 @@
 #include "check/configurations.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 
 namespace calotype::checker {

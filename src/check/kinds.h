@@ -17,6 +17,7 @@ struct Request {
 // that can be read; whatever is wrong with a single case is reported as its failure.
 void check_networks(const Request& request, Report& report);
 void check_samplers(const Request& request, Report& report);
+void check_pipelines(const Request& request, Report& report);
 void check_text(const Request& request, Report& report);
 void check_training(const Request& request, Report& report);
 

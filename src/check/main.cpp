@@ -15,10 +15,8 @@ struct Kind {
 };
 
 constexpr Kind kKinds[] = {
-    {"networks", check_networks, true},
-    {"samplers", check_samplers, false},
-    {"text", check_text, true},
-    {"training", check_training, false},
+    {"networks", check_networks, true}, {"samplers", check_samplers, false}, {"pipelines", check_pipelines, false},
+    {"text", check_text, true},         {"training", check_training, false},
 };
 
 constexpr int kUsage = 2, kUnreadable = 3;

@@ -1,5 +1,6 @@
 #include "check/network_case.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 

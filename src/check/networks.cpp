@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "base/error.h"
 #include "check/configurations.h"
 #include "check/network_case.h"

@@ -1,6 +1,8 @@
 #include "diffusion/samplers.h"
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
 #include <set>
 
 #include "base/error.h"

@@ -1,3 +1,5 @@
+#include <functional>
+
 #include "base/error.h"
 #include "check/kinds.h"
 #include "check/reference.h"

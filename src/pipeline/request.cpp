@@ -209,6 +209,8 @@ Settled settle(const StableDiffusion& model, const TextToImage& asked) {
   spread("prompt", request.prompts, request.prompt, request.batch_count);
   spread("negative_prompt", request.negative_prompts, request.negative_prompt, request.batch_count);
   settle_seeds(request);
+  require(request.clip_skip >= 0 && request.clip_skip < model.text->config.used_layers, ErrorKind::bad_input,
+          "clip_skip: {} of {} blocks; leave at least one", request.clip_skip, model.text->config.used_layers);
 
   run.recipe = named("recipe", request.recipe, recipe_from, {"diffusers", "web_ui", "ldm"});
   const NamedSampler sampler = sampler_named(request.sampler);

@@ -32,6 +32,7 @@ struct TextToImage {
   std::vector<uint64_t> seeds = {};                              // one a picture, instead of seed + i
   bool one_generator = false;                                    // `seed` alone draws the noise of the whole batch
   std::optional<TokenizerRules> tokenizer = {};                  // else those of the recipe
+  int64_t clip_skip = 0;  // blocks of the text tower left out at its end, for the prompt alone, as diffusers does it
 };
 
 /// All that users may say, bound to the members of `request`.

@@ -63,6 +63,12 @@ TEST(Checker, GradientsAndOptimizersAreTheReferences) {
   EXPECT_EQ(result.lines("ok"), 106) << result.text;
 }
 
+TEST(Checker, PicturesAreTheReferences) {
+  const Result result = checked(check_pipelines, kData / "pipelines");
+  EXPECT_EQ(result.code, 0) << result.text;
+  EXPECT_EQ(result.lines("ok"), 18) << result.text;
+}
+
 TEST(Checker, NamesAndGroupsSelectCases) {
   EXPECT_EQ(checked(check_networks, kData / "networks", "blocks").lines("ok"), 17);
   EXPECT_EQ(checked(check_networks, kData / "networks", "blocks/vae_*").lines("ok"), 4);
@@ -111,7 +117,7 @@ TEST(Checker, WhatNeverComesFails) {
 
 TEST(Checker, AFolderWithoutDataIsRefused) {
   const Scratch scratch;
-  for (const Check check : {check_networks, check_samplers, check_text, check_training})
+  for (const Check check : {check_networks, check_samplers, check_text, check_training, check_pipelines})
     refusal(ErrorKind::bad_file, [&] { checked(check, scratch / ""); });
 }
 

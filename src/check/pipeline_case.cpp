@@ -1,0 +1,174 @@
+#include "check/pipeline_case.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "base/error.h"
+#include "diffusion/noise.h"
+#include "text/prompt.h"
+
+namespace calotype::checker {
+
+double PipelineCase::tolerance(const char* name, double otherwise) const {
+  return optional_number(tolerances_, name).value_or(otherwise);
+}
+
+void PipelineCase::compare() {
+  const Settled run = settle(model_, request_);
+  compare_ids(run);
+  compare_draws(run);
+  const Drawing drawing = draw();
+  compare_levels(run);
+  compare_states(drawing.latents);
+  compare_pictures(drawing.images);
+}
+
+Drawing PipelineCase::draw() {
+  Watcher watcher;
+  watcher.tap = Tap([this](const std::string& name, const Tensor& value) { see(name, value); });
+  watcher.on_step = [this](const Progress& progress) {
+    states_.push_back(progress.x);
+    times_.push_back(progress.level.time);
+  };
+  return text_to_image(model_, request_, watcher);
+}
+
+void PipelineCase::see(const std::string& name, const Tensor& value) {
+  if (name == "decoded") return decoded_.push_back(value);
+  if (name == "net_input" && std::exchange(called_, true)) return;
+  if (name == "net_output" && std::exchange(answered_, true)) return;
+  if (tensors_.has(name)) compare_tensor(name, value);
+}
+
+namespace {
+
+/// Values whose first half, the unwanted one, comes after the wanted one: the web interface's order.
+std::vector<double> wanted_first(std::vector<double> values) {
+  std::ranges::rotate(values, values.begin() + static_cast<int64_t>(values.size() / 2));
+  return values;
+}
+
+/// The first picture's rows of [unwanted.., wanted..].
+std::vector<double> one_of_each(const std::vector<double>& values, size_t wanted_size) {
+  const size_t half = values.size() / 2, row = wanted_size / 2;
+  if (row > half) return values;
+  std::vector<double> result(values.begin(), values.begin() + static_cast<int64_t>(row));
+  result.insert(result.end(), values.begin() + static_cast<int64_t>(half),
+                values.begin() + static_cast<int64_t>(half + row));
+  return result;
+}
+
+}  // namespace
+
+/// The halves of guidance begin alike, so ours may have only one of them. The web interface puts the wanted one first,
+/// and its context is stored for one picture.
+void PipelineCase::compare_tensor(const std::string& name, const Tensor& got) {
+  const std::vector<double> want = tensors_.values(name);
+  std::vector<double> values = reference_values(got);
+  if (name == "net_input" && 2 * values.size() == want.size()) {
+    const std::vector<double> half = values;
+    values.insert(values.end(), half.begin(), half.end());
+  }
+  if (request_.recipe != "diffusers" && name == "context") values = one_of_each(values, want.size());
+  if (request_.recipe != "diffusers" && name != "net_input") values = wanted_first(values);
+  findings_.measure(name, greatest_beside_one(values, want),
+                    tolerance(name.c_str(), name == "net_output" ? 5e-5 : 2e-5));
+}
+
+/// Ids up to the first padding, which is all that the case stores.
+void PipelineCase::compare_ids(const Settled& run) {
+  const json all = row_.value("token_ids", json::object());
+  const std::pair<const char*, const std::vector<std::string>*> lists[] = {
+      {"prompt", &run.request.prompts}, {"negative_prompt", &run.request.negative_prompts}};
+  for (const auto& [key, texts] : lists) {
+    if (!all.contains(key)) continue;
+    const auto want = all[key].get<std::vector<std::vector<int32_t>>>();
+    if (want.empty()) continue;
+    const size_t each = std::max<size_t>(1, texts->size() / want.size());
+    for (size_t i = 0; i < want.size() && i * each < texts->size(); ++i) {
+      const FramedPrompt framed = frame((*texts)[i * each], Tokenizer::clip(run.tokenizer));
+      const size_t length = std::min(want[i].size(), framed.ids.size());
+      findings_.equal(std::string("ids of ") + key,
+                      std::vector<int32_t>(framed.ids.begin(), framed.ids.begin() + length), want[i]);
+      const int32_t padding = Tokenizer::clip(run.tokenizer).pad_id();
+      findings_.exact(std::string("padding of ") + key, std::count_if(framed.ids.begin() + length, framed.ids.end(),
+                                                                      [&](int32_t id) { return id != padding; }));
+    }
+  }
+}
+
+void PipelineCase::compare_draws(const Settled& run) {
+  Noise noise =
+      run.request.one_generator ? Noise::whole_batch(run.request.seeds[0]) : Noise::per_picture(run.request.seeds);
+  for (int number = 0;; ++number) {
+    const std::string name = "draw." + std::to_string(number);
+    if (!tensors_.has(name)) return;
+    const Shape shape = tensors_.shape(name);
+    require(shape.rank() == 4, ErrorKind::bad_file, "{} has the shape {}", name, shape.text());
+    const Tensor got = noise.draw({shape[0], shape[2], shape[3], shape[1]});
+    findings_.measure(name, greatest_beside_one(reference_values(got), tensors_.values(name)), tolerance("draw", 1e-5));
+  }
+}
+
+void PipelineCase::compare_levels(const Settled& run) {
+  const Plan plan = make_plan(schedule_of(model_.noise), run.sampler->family, run.plan);
+  if (row_.contains("sigmas"))
+    findings_.measure("sigmas", greatest_relative(plan.sigmas(), row_["sigmas"].get<std::vector<double>>()), 2e-5);
+  if (row_.contains("network_calls"))
+    findings_.equal("network calls", std::vector{times_.size()}, {row_["network_calls"].get<size_t>()});
+  if (!row_.contains("network_times")) return;
+  const std::vector<double> want = row_["network_times"];
+  findings_.exact("number of times", times_.size() == want.size() ? 0 : 1);
+  for (size_t i = 0; i < std::min(times_.size(), want.size()); ++i) {
+    const bool whole = want[i] == std::floor(want[i]) && times_[i] == std::floor(times_[i]);
+    findings_.measure("time " + std::to_string(i), std::abs(times_[i] - want[i]), whole ? 0 : 5e-3);
+  }
+}
+
+/// Before each call, then the one that is decoded; each beside its own greatest value.
+void PipelineCase::compare_states(const Tensor& last) {
+  if (!tensors_.has("latents")) return;
+  states_.push_back(last);
+  const std::vector<double> want = tensors_.values("latents");
+  const auto count = static_cast<size_t>(tensors_.shape("latents").dim(0));
+  findings_.exact("number of latents", states_.size() == count ? 0 : 1);
+  if (states_.size() != count) return;
+  for (size_t i = 0; i < count; ++i)
+    findings_.measure("latents[" + std::to_string(i) + "]",
+                      greatest_beside_one(reference_values(states_[i]),
+                                          std::span(want).subspan(i * (want.size() / count), want.size() / count)),
+                      tolerance("latents", 1e-4));
+}
+
+void PipelineCase::compare_pictures(const std::vector<Image>& images) {
+  if (tensors_.has("decoded")) {
+    std::vector<double> values;
+    for (const Tensor& picture : decoded_) {
+      const std::vector<double> one = reference_values(picture);
+      values.insert(values.end(), one.begin(), one.end());
+    }
+    findings_.measure("decoded", greatest_beside_one(values, tensors_.values("decoded")), tolerance("decoded", 1e-4));
+  }
+  if (!tensors_.has("image_u8")) return;
+  const json allowed = tolerances_.value("image_u8", json::object());
+  const std::vector<double> want = tensors_.values("image_u8");
+  std::vector<double> got;
+  for (const Image& image : images) got.insert(got.end(), image.pixels.begin(), image.pixels.end());
+  findings_.exact("number of bytes", got.size() == want.size() ? 0 : 1);
+  if (got.size() != want.size() || got.empty()) return;
+  const double levels = optional_number(allowed, "levels").value_or(1);
+  int64_t far = 0, differing = 0;
+  for (size_t i = 0; i < want.size(); ++i) {
+    far += std::abs(got[i] - want[i]) > levels ? 1 : 0;
+    differing += got[i] == want[i] ? 0 : 1;
+  }
+  findings_.exact(fmt::format("bytes of image_u8 more than {} off", levels), far);
+  findings_.measure("share of bytes of image_u8 that differ",
+                    static_cast<double>(differing) / static_cast<double>(want.size()),
+                    optional_number(allowed, "share").value_or(0.005));
+}
+
+}  // namespace calotype::checker

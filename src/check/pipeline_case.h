@@ -1,0 +1,43 @@
+#pragma once
+
+#include "check/distance.h"
+#include "check/reference.h"
+#include "check/report.h"
+#include "pipeline/text_to_image.h"
+
+namespace calotype::checker {
+
+/// One drawing, watched from the text to the picture, and compared at every place where the reference was.
+class PipelineCase {
+ public:
+  PipelineCase(const StableDiffusion& model, const TextToImage& request, const json& row,
+               const ReferenceTensors& tensors, const json& tolerances, Findings& findings)
+      : model_(model), request_(request), row_(row), tensors_(tensors), tolerances_(tolerances), findings_(findings) {}
+
+  /// Draws, and compares all that the case stores.
+  void compare();
+
+ private:
+  Drawing draw();
+  void see(const std::string& name, const Tensor& value);
+  void compare_ids(const Settled& run);
+  void compare_draws(const Settled& run);
+  void compare_levels(const Settled& run);
+  void compare_states(const Tensor& last);
+  void compare_pictures(const std::vector<Image>& images);
+  void compare_tensor(const std::string& name, const Tensor& got);
+  double tolerance(const char* name, double otherwise) const;
+
+  const StableDiffusion& model_;
+  const TextToImage& request_;
+  const json& row_;
+  const ReferenceTensors& tensors_;
+  const json& tolerances_;
+  Findings& findings_;
+
+  std::vector<Tensor> states_, decoded_;
+  std::vector<double> times_;
+  bool called_ = false, answered_ = false;  // has the network been, once?
+};
+
+}  // namespace calotype::checker
