@@ -97,8 +97,9 @@ void Display::step(int64_t done, int64_t total, double seconds_a_step, const std
         fmt::format(R"({{"event":"step","phase":"{}","step":{},"steps":{},"sec_per_step":{:.4g},"eta":{:.3g}}})",
                     phase_, done, total, seconds_a_step, left));
   const int64_t tenth = total > 0 ? 10 * done / total : 0;
+  const bool progressed = tenth > shown_tenth_ && seconds_between(spoke_, now) > kPlainLeast;
   const bool due =
-      style_ == DisplayStyle::bar ? silent >= kRedraw || done == total : tenth > shown_tenth_ || silent >= kPlainPause;
+      style_ == DisplayStyle::bar ? silent >= kRedraw || done == total : progressed || silent >= kPlainPause;
   if (style_ == DisplayStyle::none || !due) return;
   shown_ = now;
   shown_tenth_ = tenth;

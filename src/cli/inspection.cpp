@@ -194,8 +194,8 @@ std::string to_text(const Inspection& found) {
     if (!part.missing.empty()) text += fmt::format("  missing: {}\n", shortened(part.missing));
   }
   if (!found.prediction.empty())
-    text += fmt::format("\npredicts {} (known from {})\ntrained with {}\ndraws {} pixels a side by itself\n",
-                        found.prediction, found.prediction_source, found.noise, found.native_size);
+    text += fmt::format("\npredicts {} ({})\ntrained with {}\ndraws {} pixels a side by itself\n", found.prediction,
+                        found.prediction_source, found.noise, found.native_size);
   if (!found.left_over.empty())
     text += fmt::format("\nleft over: {} tensors: {}\n", found.left_over.size(), shortened(found.left_over));
   if (!found.problem.empty()) text += fmt::format("\nnothing can be drawn with it: {}\n", found.problem);

@@ -154,7 +154,7 @@ StableDiffusion open_model(const Given& given, Display& display) {
   const std::filesystem::path path = find_model(given.model);
   StableDiffusion model = open_stable_diffusion(path, options);
   if (given.run.verbose)
-    display.note(fmt::format("{}: {}, {} (known from {})", path.lexically_normal().string(), name_of(model.family),
+    display.note(fmt::format("{}: {}, {} ({})", path.lexically_normal().string(), name_of(model.family),
                              name_of(model.prediction), model.prediction_source));
   return model;
 }
@@ -217,8 +217,8 @@ class Drawer {
       display_.clear();
       const std::string path = writer_.write(image, parameters);
       if (!given_.run.quiet)
-        display_.note(fmt::format("{}: seed {}, {}x{}, {} steps of {}", path, run.request.seeds[i], image.width,
-                                  image.height, run.request.steps, run.request.sampler));
+        display_.note(fmt::format("{}: seed {}, {}x{}, {}", path, run.request.seeds[i], image.width, image.height,
+                                  run.sampler->title));
     }
   }
 
