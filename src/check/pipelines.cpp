@@ -47,7 +47,8 @@ void require_text_to_image(const json& request) {
 
 TextToImage request_of(const json& words, const FormulaModel& model) {
   require_text_to_image(words);
-  const Sampler& sampler = sampler_of(words.at("sampler"));
+  const std::string sampler_id = words.at("sampler");
+  const Sampler& sampler = sampler_of(sampler_id);
   const size_t pictures = pictures_of(words);
   TextToImage request;
   request.prompts = texts_of(words, "prompt", pictures);
