@@ -21,8 +21,7 @@
 #include "base/isa.h"
 
 #if defined(__x86_64__)
-#define CALOTYPE_KERNEL(FUNCTION) \
-  (::calotype::isa() >= ::calotype::Isa::avx512 ? N_AVX3::FUNCTION : N_AVX2::FUNCTION)
+#define CALOTYPE_KERNEL(FUNCTION) (::calotype::isa() >= ::calotype::Isa::avx512 ? N_AVX3::FUNCTION : N_AVX2::FUNCTION)
 #elif defined(__aarch64__)
 #define CALOTYPE_KERNEL(FUNCTION) N_NEON::FUNCTION
 #else

@@ -1,10 +1,8 @@
 #include "train/settings.h"
 
-#define TOML_EXCEPTIONS 0
-#include <toml++/toml.h>
-
 #include "base/error.h"
 #include "base/mapped_file.h"
+#include "io/flat_toml.h"
 
 namespace calotype {
 namespace {
@@ -18,25 +16,7 @@ Settings::Settings(const std::filesystem::path& path) : file_(path) {
   require(file.bytes().size() <= kMaxBytes, ErrorKind::bad_file, "{}: settings of over 1 MB are refused",
           path.string());
   const std::string_view text(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
-  const toml::parse_result parsed = toml::parse(text);
-  if (!parsed) {
-    const auto& error = parsed.error();
-    fail(ErrorKind::bad_file, "{}: line {}: no TOML: {}", path.string(), error.source().begin.line,
-         error.description());
-  }
-  for (const auto& [key, value] : parsed.table()) {
-    const std::string name(key.str());
-    if (const auto* number = value.as_integer())
-      values_[name] = number->get();
-    else if (const auto* real = value.as_floating_point())
-      values_[name] = real->get();
-    else if (const auto* flag = value.as_boolean())
-      values_[name] = flag->get();
-    else if (const auto* word = value.as_string())
-      values_[name] = word->get();
-    else
-      fail(ErrorKind::bad_file, "{}: {}: a number, a word or true or false was expected", path.string(), name);
-  }
+  values_ = parse_flat_toml(text, path.string());
 }
 
 const Settings::Value* Settings::take(const std::string& key) {

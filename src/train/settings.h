@@ -4,7 +4,8 @@
 #include <filesystem>
 #include <map>
 #include <string>
-#include <variant>
+
+#include "io/flat_toml.h"
 
 namespace calotype {
 
@@ -29,7 +30,7 @@ class Settings {
   const std::filesystem::path& file() const { return file_; }
 
  private:
-  using Value = std::variant<int64_t, double, bool, std::string>;
+  using Value = TomlValue;
   const Value* take(const std::string& key);
   template <class T>
   T remember(const std::string& key, T value);
