@@ -122,7 +122,7 @@ TEST(Settings, OurYamlIsReadBack) {
   EXPECT_EQ(settings.model_channels, 64);
   EXPECT_EQ(settings.num_head_channels, 32);
   EXPECT_EQ(settings.unet_groups, 16);
-  EXPECT_EQ(settings.disable_self_attentions, description.unet.disable_self_attentions);
+  EXPECT_EQ(settings.disable_self_attentions, description.unet->disable_self_attentions);
   EXPECT_EQ(settings.scale_factor, 0.913);
   EXPECT_EQ(settings.vae_groups, 8);
   EXPECT_EQ(settings.unused_layers, 1);
