@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/elementwise.h"
 #include "ops/arithmetic.h"
 #include "ops/loops.h"
 
@@ -92,6 +93,15 @@ void align_gradient(const Centre& centre, std::span<const T> x, std::span<const 
   dx[centre.median] += T(-sum / centre.deviation + by_deviation * centre.sign_sum / n);
 }
 
+/// A scalar whose gradient by x, shaped like x, was made along with it.
+Tensor with_slope(const char* name, const Tensor& loss, const Tensor& x, const Tensor& slope) {
+  return recorded(name, loss, {x}, [slope](const Tensor& dy, Wanted) {
+    Tensor dx = Tensor::empty(slope.shape(), slope.dtype());
+    for_float(slope.dtype(), [&]<class T>() { kernels::scale(dy.item(), 0, slope.view<T>(), dx.edit<T>()); });
+    return Grads{dx};
+  });
+}
+
 /// Half the sum of the smallest |r| of each picture, per valid pixel.
 Tensor trimmed(const Tensor& residual, const Tensor& valid, double kept) {
   const int64_t pixels = residual.dim(1) * residual.dim(2);
@@ -120,15 +130,7 @@ Tensor trimmed(const Tensor& residual, const Tensor& valid, double kept) {
     });
     loss.edit<T>()[0] = T(factor * std::accumulate(sums.begin(), sums.end(), 0.0));
   });
-  return recorded("ssi_trimmed", loss, {residual}, [slope](const Tensor& dy, Wanted) {
-    Tensor dx = Tensor::empty(slope.shape(), slope.dtype());
-    for_float(slope.dtype(), [&]<class T>() {
-      const auto s = slope.view<T>();
-      const auto out = dx.edit<T>();
-      for_elements(dx.count(), [&](int64_t i) { out[i] = dy.view<T>()[0] * s[i]; });
-    });
-    return Grads{dx};
-  });
+  return with_slope("ssi_trimmed", loss, residual, slope);
 }
 
 /// Calls pair(here, neighbour) for all valid pairs of one picture at this stride, and pixel(here) for valid pixels.
@@ -178,15 +180,7 @@ Tensor neighbour_differences(const Tensor& residual, const Tensor& valid, int sc
     }
     loss.edit<T>()[0] = T(total);
   });
-  return recorded("gradient_matching", loss, {residual}, [slope](const Tensor& dy, Wanted) {
-    Tensor dx = Tensor::empty(slope.shape(), slope.dtype());
-    for_float(slope.dtype(), [&]<class T>() {
-      const auto s = slope.view<T>();
-      const auto out = dx.edit<T>();
-      for_elements(dx.count(), [&](int64_t i) { out[i] = dy.view<T>()[0] * s[i]; });
-    });
-    return Grads{dx};
-  });
+  return with_slope("gradient_matching", loss, residual, slope);
 }
 
 /// Scale a and shift b that make the sum of (a d + b - y)^2 over valid pixels least.

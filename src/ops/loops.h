@@ -39,8 +39,7 @@ void for_elements(int64_t total, const Body& body) {
 /// body(row) for rows of `width` elements each, some to a task.
 template <class Body>
 void for_rows(int64_t rows, int64_t width, const Body& body) {
-  const int64_t together = std::max<int64_t>(1, kernels::kElementsPerPiece / std::max<int64_t>(1, width));
-  kernels::over_pieces(rows, together, [&](int64_t first, int64_t count) {
+  kernels::over_pieces(rows, kernels::items_per_task(width), [&](int64_t first, int64_t count) {
     for (int64_t row = first; row < first + count; ++row) body(row);
   });
 }

@@ -4,9 +4,12 @@
 
 #include <cmath>
 
+#include "kernels/elementwise.h"
+#include "ops/arithmetic.h"
 #include "ops/linear.h"
 #include "ops/loops.h"
 #include "ops/norm.h"
+#include "ops/reduce.h"
 
 namespace calotype {
 namespace {
@@ -47,17 +50,6 @@ Tensor mean_hinge(const Tensor& x, double sign) {
   return mean_of(
       "hinge", x, [sign](int64_t, double v) { return std::max(0.0, 1 + sign * v); },
       [sign](int64_t, double v) { return 1 + sign * v > 0 ? sign : 0.0; });
-}
-
-/// ½ (a + b), both one number.
-Tensor half_sum(const Tensor& a, const Tensor& b) {
-  Tensor y = Tensor::empty({}, a.dtype());
-  for_float(a.dtype(), [&]<class T>() { y.edit<T>()[0] = (a.view<T>()[0] + b.view<T>()[0]) / 2; });
-  return recorded("half_sum", y, {a, b}, [](const Tensor& dy, Wanted) {
-    Tensor half = Tensor::empty({}, dy.dtype());
-    for_float(dy.dtype(), [&]<class T>() { half.edit<T>()[0] = dy.view<T>()[0] / 2; });
-    return Grads{half, half};
-  });
 }
 
 /// Row i of logits = e^log_scale cosines belongs to column i, and the other way round.
@@ -164,12 +156,8 @@ Tensor one_minus_cosine(const Tensor& a, const Tensor& b) {
                   [unit_a = unit_a.detach(), unit_b = unit_b.detach(), rows](const Tensor& dy, Wanted wanted) {
                     const auto scaled = [&](const Tensor& x) {
                       Tensor dx = Tensor::empty(x.shape(), x.dtype());
-                      for_float(x.dtype(), [&]<class T>() {
-                        const auto in = x.view<T>();
-                        const auto out = dx.edit<T>();
-                        const T factor = T(-double(dy.view<T>()[0]) / rows);
-                        for_elements(x.count(), [&](int64_t i) { out[i] = factor * in[i]; });
-                      });
+                      for_float(x.dtype(),
+                                [&]<class T>() { kernels::scale(-dy.item() / rows, 0, x.view<T>(), dx.edit<T>()); });
                       return dx;
                     };
                     return Grads{wanted[0] ? scaled(unit_b) : Tensor(), wanted[1] ? scaled(unit_a) : Tensor()};
@@ -177,11 +165,11 @@ Tensor one_minus_cosine(const Tensor& a, const Tensor& b) {
 }
 
 Tensor hinge_discriminator(const Tensor& real, const Tensor& fake) {
-  return half_sum(mean_hinge(real, -1), mean_hinge(fake, 1));
+  return 0.5 * (mean_hinge(real, -1) + mean_hinge(fake, 1));
 }
 
 Tensor hinge_generator(const Tensor& fake) {
-  return mean_of("hinge_generator", fake, [](int64_t, double v) { return -v; }, [](int64_t, double) { return -1.0; });
+  return -1.0 * mean(fake);
 }
 
 Tensor binary_cross_entropy(const Tensor& logits, const Tensor& targets) {

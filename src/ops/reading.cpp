@@ -5,7 +5,7 @@
 #include "kernels/norm.h"
 #include "ops/arithmetic.h"
 #include "ops/channel_sums.h"
-#include "ops/chunks.h"
+#include "ops/loops.h"
 #include "ops/stored.h"
 #include "ops/structure.h"
 
@@ -16,13 +16,11 @@ namespace {
 template <class T>
 void double_pixels(const Shape& shape, std::span<const T> x, std::span<T> y) {
   const int64_t width = shape[2], channels = shape[3];
-  for_chunks(shape[0] * shape[1], 8, [&](int64_t first, int64_t last) {
-    for (int64_t row = first; row < last; ++row) {
-      const auto line = y.subspan(2 * row * 2 * width * channels, 2 * width * channels);
-      for (int64_t i = 0; i < 2 * width; ++i)
-        std::copy_n(x.begin() + (row * width + i / 2) * channels, channels, line.begin() + i * channels);
-      std::ranges::copy(line, y.begin() + (2 * row + 1) * 2 * width * channels);
-    }
+  for_rows(shape[0] * shape[1], 4 * width * channels, [&](int64_t row) {
+    const auto line = y.subspan(2 * row * 2 * width * channels, 2 * width * channels);
+    for (int64_t i = 0; i < 2 * width; ++i)
+      std::copy_n(x.begin() + (row * width + i / 2) * channels, channels, line.begin() + i * channels);
+    std::ranges::copy(line, y.begin() + (2 * row + 1) * 2 * width * channels);
   });
 }
 
@@ -30,15 +28,14 @@ void double_pixels(const Shape& shape, std::span<const T> x, std::span<T> y) {
 template <class T>
 void sum_doubled(const Shape& shape, std::span<const T> dy, std::span<T> dx) {
   const int64_t width = shape[2], channels = shape[3], line = 2 * width * channels;
-  for_chunks(shape[0] * shape[1], 8, [&](int64_t first, int64_t last) {
-    for (int64_t row = first; row < last; ++row)
-      for (int64_t i = 0; i < width; ++i) {
-        const T* upper = dy.data() + 2 * row * line + 2 * i * channels;
-        const T* lower = upper + line;
-        T* out = dx.data() + (row * width + i) * channels;
-        for (int64_t c = 0; c < channels; ++c)
-          out[c] = (upper[c] + upper[channels + c]) + (lower[c] + lower[channels + c]);
-      }
+  for_rows(shape[0] * shape[1], 2 * line, [&](int64_t row) {
+    for (int64_t i = 0; i < width; ++i) {
+      const T* upper = dy.data() + 2 * row * line + 2 * i * channels;
+      const T* lower = upper + line;
+      T* out = dx.data() + (row * width + i) * channels;
+      for (int64_t c = 0; c < channels; ++c)
+        out[c] = (upper[c] + upper[channels + c]) + (lower[c] + lower[channels + c]);
+    }
   });
 }
 

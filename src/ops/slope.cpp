@@ -3,7 +3,7 @@
 #include <cmath>
 #include <vector>
 
-#include "ops/chunks.h"
+#include "ops/loops.h"
 
 namespace calotype {
 namespace {
@@ -36,16 +36,13 @@ Tensor mean_absolute_slope(const Tensor& d) {
   for_float(d.dtype(), [&]<class T>() {
     const auto in = d.view<T>();
     std::vector<double> sums(rows);
-    for_chunks(rows, 16, [&](int64_t first, int64_t last) {
-      for (int64_t row = first; row < last; ++row)
-        for_neighbours(shape, row, [&](int64_t here, int64_t right, int64_t below) {
-          if (right >= 0) sums[row] += across * std::abs(in[right] - in[here]);
-          if (below >= 0) sums[row] += down * std::abs(in[below] - in[here]);
-        });
+    for_rows(rows, shape[2] * shape[3], [&](int64_t row) {
+      for_neighbours(shape, row, [&](int64_t here, int64_t right, int64_t below) {
+        if (right >= 0) sums[row] += across * std::abs(in[right] - in[here]);
+        if (below >= 0) sums[row] += down * std::abs(in[below] - in[here]);
+      });
     });
-    double total = 0;
-    for (double part : sums) total += part;
-    y.edit<T>()[0] = static_cast<T>(total);
+    y.edit<T>()[0] = static_cast<T>(std::accumulate(sums.begin(), sums.end(), 0.0));
   });
   return recorded("mean_absolute_slope", y, {d}, [d = d.detach(), shape, across, down, rows](const Tensor& dy, Wanted) {
     Tensor dx = Tensor::zeros(shape, d.dtype());
@@ -55,16 +52,15 @@ Tensor mean_absolute_slope(const Tensor& d) {
       const T a = static_cast<T>(across * dy.item()), b = static_cast<T>(down * dy.item());
       const int64_t line = shape[2] * shape[3], channels = shape[3];
       // Gathered, not scattered, so that rows can be worked on side by side.
-      for_chunks(rows, 16, [&](int64_t first, int64_t last) {
-        for (int64_t row = first; row < last; ++row)
-          for_neighbours(shape, row, [&](int64_t here, int64_t right, int64_t below) {
-            T sum = 0;
-            if (right >= 0) sum -= a * sign(in[right] - in[here]);
-            if (here % line >= channels) sum += a * sign(in[here] - in[here - channels]);
-            if (below >= 0) sum -= b * sign(in[below] - in[here]);
-            if (row % shape[1] > 0) sum += b * sign(in[here] - in[here - line]);
-            out[here] = sum;
-          });
+      for_rows(rows, line, [&](int64_t row) {
+        for_neighbours(shape, row, [&](int64_t here, int64_t right, int64_t below) {
+          T sum = 0;
+          if (right >= 0) sum -= a * sign(in[right] - in[here]);
+          if (here % line >= channels) sum += a * sign(in[here] - in[here - channels]);
+          if (below >= 0) sum -= b * sign(in[below] - in[here]);
+          if (row % shape[1] > 0) sum += b * sign(in[here] - in[here - line]);
+          out[here] = sum;
+        });
       });
     });
     return Grads{dx};

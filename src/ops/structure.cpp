@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "ops/chunks.h"
+#include "ops/loops.h"
 
 namespace calotype {
 namespace {
@@ -13,17 +13,12 @@ Shape with_last(const Shape& shape, int64_t last) {
   return Shape(extents);
 }
 
-int64_t rows_a_chunk(int64_t width) {
-  return std::max<int64_t>(1, kElementChunk / std::max<int64_t>(width, 1));
-}
-
 /// to[r][to_first + c] = from[r][from_first + c] for c < count: a stretch of columns of a matrix.
 template <class T>
 void copy_columns(std::span<const T> from, int64_t from_width, int64_t from_first, std::span<T> to, int64_t to_width,
                   int64_t to_first, int64_t rows, int64_t count) {
-  for_chunks(rows, rows_a_chunk(count), [&](int64_t first, int64_t last) {
-    for (int64_t r = first; r < last; ++r)
-      std::copy_n(from.begin() + r * from_width + from_first, count, to.begin() + r * to_width + to_first);
+  for_rows(rows, count, [&](int64_t r) {
+    std::copy_n(from.begin() + r * from_width + from_first, count, to.begin() + r * to_width + to_first);
   });
 }
 
@@ -33,11 +28,9 @@ Tensor swap_last_two(const Tensor& x, int64_t batch, int64_t rows, int64_t colum
   for_float(x.dtype(), [&]<class T>() {
     const auto in = x.view<T>();
     const auto out = y.edit<T>();
-    for_chunks(batch * columns, rows_a_chunk(rows), [&](int64_t first, int64_t last) {
-      for (int64_t task = first; task < last; ++task) {
-        const int64_t b = task / columns, j = task % columns;
-        for (int64_t i = 0; i < rows; ++i) out[task * rows + i] = in[(b * rows + i) * columns + j];
-      }
+    for_rows(batch * columns, rows, [&](int64_t row) {
+      const int64_t b = row / columns, j = row % columns;
+      for (int64_t i = 0; i < rows; ++i) out[row * rows + i] = in[(b * rows + i) * columns + j];
     });
   });
   return y;
