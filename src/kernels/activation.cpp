@@ -44,12 +44,6 @@ HWY_INLINE FloatVector tanh_third(FloatVector v) {
   return tanh(kFloats, hn::Mul(v, constant(1.0f / 3)));
 }
 
-// max(x, 0) + ln(1 + e^-|x|)
-HWY_INLINE FloatVector softplus(FloatVector v) {
-  const FloatVector rest = log(kFloats, one_plus_exp_of_minus(kFloats, hn::Abs(v)));
-  return hn::Add(hn::Max(hn::Zero(kFloats), v), rest);
-}
-
 HWY_INLINE FloatVector leaky_slope(FloatVector v, float below) {
   return hn::IfThenElse(hn::Gt(v, hn::Zero(kFloats)), constant(1.0f), constant(below));
 }
@@ -60,7 +54,6 @@ CALOTYPE_VECTOR_FUNCTION(quick_gelu, quick_gelu(kFloats, v), quick_gelu_slope(kF
 CALOTYPE_VECTOR_FUNCTION(sigmoid, sigmoid(kFloats, v), sigmoid_slope(v))
 CALOTYPE_VECTOR_FUNCTION(tanh, tanh(kFloats, v), one_minus_square(tanh(kFloats, v)))
 CALOTYPE_VECTOR_FUNCTION(tanh_clamp, hn::Mul(constant(3.0f), tanh_third(v)), one_minus_square(tanh_third(v)))
-CALOTYPE_VECTOR_FUNCTION(softplus, softplus(v), sigmoid(kFloats, v))
 CALOTYPE_VECTOR_FUNCTION(leaky_relu, hn::Mul(v, leaky_slope(v, 0.2f)), leaky_slope(v, 0.2f))
 CALOTYPE_VECTOR_FUNCTION(relu, hn::Max(hn::Zero(kFloats), v), leaky_slope(v, 0.0f))
 #undef CALOTYPE_VECTOR_FUNCTION
@@ -112,8 +105,6 @@ struct Plain {
   static T tanh_slope(T x) { return 1 - std::tanh(x) * std::tanh(x); }
   static T tanh_clamp(T x) { return 3 * std::tanh(x / 3); }
   static T tanh_clamp_slope(T x) { return 1 - std::tanh(x / 3) * std::tanh(x / 3); }
-  static T softplus(T x) { return std::max(x, T(0)) + std::log1p(std::exp(-std::abs(x))); }
-  static T softplus_slope(T x) { return sigmoid(x); }
   static T leaky_relu_slope(T x) { return x > 0 ? T(1) : T(0.2); }
   static T leaky_relu(T x) { return x * leaky_relu_slope(x); }
   static T relu_slope(T x) { return x > 0 ? T(1) : T(0); }
@@ -217,8 +208,6 @@ CALOTYPE_ACTIVATION(tanh)
 CALOTYPE_ACTIVATION_GRADIENT(tanh)
 CALOTYPE_ACTIVATION(tanh_clamp)
 CALOTYPE_ACTIVATION_GRADIENT(tanh_clamp)
-CALOTYPE_ACTIVATION(softplus)
-CALOTYPE_ACTIVATION_GRADIENT(softplus)
 CALOTYPE_ACTIVATION(leaky_relu)
 CALOTYPE_ACTIVATION_GRADIENT(leaky_relu)
 CALOTYPE_ACTIVATION(relu)

@@ -44,12 +44,6 @@ void tanh_clamp(std::span<const double> x, std::span<double> y);
 void tanh_clamp_gradient(std::span<const float> x, std::span<const float> dy, std::span<float> dx);
 void tanh_clamp_gradient(std::span<const double> x, std::span<const double> dy, std::span<double> dx);
 
-/// ln(1 + e^x)
-void softplus(std::span<const float> x, std::span<float> y);
-void softplus(std::span<const double> x, std::span<double> y);
-void softplus_gradient(std::span<const float> x, std::span<const float> dy, std::span<float> dx);
-void softplus_gradient(std::span<const double> x, std::span<const double> dy, std::span<double> dx);
-
 /// x where x > 0, else 0.2 x (its slope at 0 is 0.2)
 void leaky_relu(std::span<const float> x, std::span<float> y);
 void leaky_relu(std::span<const double> x, std::span<double> y);

@@ -1,6 +1,5 @@
 #include "kernels/elementwise.h"
 
-#include <cmath>
 #include <numeric>
 #include <vector>
 
@@ -36,55 +35,9 @@ void multiply_vector(int64_t count, const float* x, const float* y, float* z) {
   map(count, z, [](FloatVector a, FloatVector b) HWY_ATTR { return hn::Mul(a, b); }, x, y);
 }
 
-void divide_vector(int64_t count, const float* x, const float* y, float* z) {
-  map(count, z, [](FloatVector a, FloatVector b) HWY_ATTR { return hn::Div(a, b); }, x, y);
-}
-
-void combine_vector(int64_t count, float a, const float* x, float b, const float* y, float* z) {
-  const FloatVector wa = constant(a), wb = constant(b);
-  map(count, z, [=](FloatVector u, FloatVector v) HWY_ATTR { return hn::MulAdd(wa, u, hn::Mul(wb, v)); }, x, y);
-}
-
 void scale_vector(int64_t count, float a, float b, const float* x, float* y) {
   const FloatVector slope = constant(a), offset = constant(b);
   map(count, y, [=](FloatVector v) HWY_ATTR { return hn::MulAdd(slope, v, offset); }, x);
-}
-
-void axpy_vector(int64_t count, float a, const float* x, float* y) {
-  const FloatVector slope = constant(a);
-  map(count, y, [=](FloatVector v, FloatVector sum) HWY_ATTR { return hn::MulAdd(slope, v, sum); }, x, y);
-}
-
-void square_root_vector(int64_t count, const float* x, float* y) {
-  map(count, y, [](FloatVector v) HWY_ATTR { return hn::Sqrt(v); }, x);
-}
-
-void absolute_vector(int64_t count, const float* x, float* y) {
-  map(count, y, [](FloatVector v) HWY_ATTR { return hn::Abs(v); }, x);
-}
-
-void absolute_gradient_vector(int64_t count, const float* x, const float* dy, float* dx) {
-  map(
-      count, dx,
-      [](FloatVector v, FloatVector g) HWY_ATTR {
-        const auto zero = hn::Zero(kFloats);
-        return hn::IfThenElse(hn::Lt(v, zero), hn::Neg(g), hn::IfThenElseZero(hn::Gt(v, zero), g));
-      },
-      x, dy);
-}
-
-void clamp_vector(int64_t count, float low, float high, const float* x, float* y) {
-  const FloatVector least = constant(low), most = constant(high);
-  map(count, y, [=](FloatVector v) HWY_ATTR { return hn::Min(most, hn::Max(least, v)); }, x);
-}
-
-void clamp_gradient_vector(int64_t count, float low, float high, const float* x, const float* dy, float* dx) {
-  const FloatVector least = constant(low), most = constant(high);
-  map(
-      count, dx,
-      [=](FloatVector v, FloatVector g)
-          HWY_ATTR { return hn::IfThenElseZero(hn::And(hn::Ge(v, least), hn::Le(v, most)), g); },
-      x, dy);
 }
 
 void sum_rows_range_vector(int64_t rows, int64_t width, const float* x, double* sums) {
@@ -108,9 +61,11 @@ double sum_vector(int64_t count, const float* x) {
   return sum_terms(count, [=](WideSum& s, int64_t i, int64_t n) HWY_ATTR { s.add(load_up_to(x + i, n)); });
 }
 
-double dot_vector(int64_t count, const float* x, const float* y) {
-  return sum_terms(count, [=](WideSum& s, int64_t i, int64_t n)
-                              HWY_ATTR { s.add_product(load_up_to(x + i, n), load_up_to(y + i, n)); });
+double sum_of_squares_vector(int64_t count, const float* x) {
+  return sum_terms(count, [=](WideSum& s, int64_t i, int64_t n) HWY_ATTR {
+    const FloatVector v = load_up_to(x + i, n);
+    s.add_product(v, v);
+  });
 }
 
 }  // namespace calotype::kernels::HWY_NAMESPACE
@@ -201,20 +156,7 @@ void binary(BinaryVector function, std::span<const float> x, std::span<const flo
 CALOTYPE_BINARY(add, +)
 CALOTYPE_BINARY(subtract, -)
 CALOTYPE_BINARY(multiply, *)
-CALOTYPE_BINARY(divide, /)
 #undef CALOTYPE_BINARY
-
-void combine(double a, std::span<const float> x, double b, std::span<const float> y, std::span<float> z) {
-  const float wa = float(a), wb = float(b);
-  if (isa() == Isa::scalar) return fill(z, [&](int64_t i) { return wa * x[i] + wb * y[i]; });
-  over_elements(z.size(), [&](int64_t first, int64_t count) {
-    CALOTYPE_KERNEL(combine_vector)(count, wa, x.data() + first, wb, y.data() + first, z.data() + first);
-  });
-}
-
-void combine(double a, std::span<const double> x, double b, std::span<const double> y, std::span<double> z) {
-  fill(z, [&](int64_t i) { return a * x[i] + b * y[i]; });
-}
 
 void scale(double a, double b, std::span<const float> x, std::span<float> y) {
   const float slope = float(a), offset = float(b);
@@ -226,83 +168,6 @@ void scale(double a, double b, std::span<const float> x, std::span<float> y) {
 
 void scale(double a, double b, std::span<const double> x, std::span<double> y) {
   fill(y, [&](int64_t i) { return a * x[i] + b; });
-}
-
-void axpy(double a, std::span<const float> x, std::span<float> y) {
-  const float slope = float(a);
-  if (isa() == Isa::scalar) return fill(y, [&](int64_t i) { return slope * x[i] + y[i]; });
-  over_elements(y.size(), [&](int64_t first, int64_t count) {
-    CALOTYPE_KERNEL(axpy_vector)(count, slope, x.data() + first, y.data() + first);
-  });
-}
-
-void axpy(double a, std::span<const double> x, std::span<double> y) {
-  fill(y, [&](int64_t i) { return a * x[i] + y[i]; });
-}
-
-void square(std::span<const float> x, std::span<float> y) {
-  multiply(x, x, y);
-}
-
-void square(std::span<const double> x, std::span<double> y) {
-  multiply(x, x, y);
-}
-
-void square_root(std::span<const float> x, std::span<float> y) {
-  if (isa() == Isa::scalar) return fill(y, [&](int64_t i) { return std::sqrt(x[i]); });
-  over_elements(y.size(), [&](int64_t first, int64_t count) {
-    CALOTYPE_KERNEL(square_root_vector)(count, x.data() + first, y.data() + first);
-  });
-}
-
-void square_root(std::span<const double> x, std::span<double> y) {
-  fill(y, [&](int64_t i) { return std::sqrt(x[i]); });
-}
-
-void absolute(std::span<const float> x, std::span<float> y) {
-  if (isa() == Isa::scalar) return fill(y, [&](int64_t i) { return std::abs(x[i]); });
-  over_elements(y.size(), [&](int64_t first, int64_t count) {
-    CALOTYPE_KERNEL(absolute_vector)(count, x.data() + first, y.data() + first);
-  });
-}
-
-void absolute(std::span<const double> x, std::span<double> y) {
-  fill(y, [&](int64_t i) { return std::abs(x[i]); });
-}
-
-void absolute_gradient(std::span<const float> x, std::span<const float> dy, std::span<float> dx) {
-  if (isa() == Isa::scalar) return fill(dx, [&](int64_t i) { return x[i] < 0 ? -dy[i] : x[i] > 0 ? dy[i] : 0.0f; });
-  binary(CALOTYPE_KERNEL(absolute_gradient_vector), x, dy, dx);
-}
-
-void absolute_gradient(std::span<const double> x, std::span<const double> dy, std::span<double> dx) {
-  fill(dx, [&](int64_t i) { return x[i] < 0 ? -dy[i] : x[i] > 0 ? dy[i] : 0.0; });
-}
-
-void clamp(double low, double high, std::span<const float> x, std::span<float> y) {
-  const float least = float(low), most = float(high);
-  if (isa() == Isa::scalar) return fill(y, [&](int64_t i) { return std::clamp(x[i], least, most); });
-  over_elements(y.size(), [&](int64_t first, int64_t count) {
-    CALOTYPE_KERNEL(clamp_vector)(count, least, most, x.data() + first, y.data() + first);
-  });
-}
-
-void clamp(double low, double high, std::span<const double> x, std::span<double> y) {
-  fill(y, [&](int64_t i) { return std::clamp(x[i], low, high); });
-}
-
-void clamp_gradient(double low, double high, std::span<const float> x, std::span<const float> dy, std::span<float> dx) {
-  const float least = float(low), most = float(high);
-  if (isa() == Isa::scalar) return fill(dx, [&](int64_t i) { return x[i] >= least && x[i] <= most ? dy[i] : 0.0f; });
-  over_elements(dx.size(), [&](int64_t first, int64_t count) {
-    CALOTYPE_KERNEL(clamp_gradient_vector)
-    (count, least, most, x.data() + first, dy.data() + first, dx.data() + first);
-  });
-}
-
-void clamp_gradient(double low, double high, std::span<const double> x, std::span<const double> dy,
-                    std::span<double> dx) {
-  fill(dx, [&](int64_t i) { return x[i] >= low && x[i] <= high ? dy[i] : 0.0; });
 }
 
 void add_row(int64_t batch, int64_t width, std::span<const float> x, std::span<const float> row, std::span<float> y) {
@@ -317,22 +182,6 @@ void add_row(int64_t batch, int64_t width, std::span<const double> x, std::span<
              std::span<double> y) {
   over_batch_rows(batch, width, y.size(), [&](int64_t at, int64_t row_at) {
     for (int64_t c = 0; c < width; ++c) y[at + c] = x[at + c] + row[row_at + c];
-  });
-}
-
-void multiply_row(int64_t batch, int64_t width, std::span<const float> x, std::span<const float> row,
-                  std::span<float> y) {
-  over_batch_rows(batch, width, y.size(), [&](int64_t at, int64_t row_at) {
-    if (isa() != Isa::scalar)
-      return CALOTYPE_KERNEL(multiply_vector)(width, x.data() + at, row.data() + row_at, y.data() + at);
-    for (int64_t c = 0; c < width; ++c) y[at + c] = x[at + c] * row[row_at + c];
-  });
-}
-
-void multiply_row(int64_t batch, int64_t width, std::span<const double> x, std::span<const double> row,
-                  std::span<double> y) {
-  over_batch_rows(batch, width, y.size(), [&](int64_t at, int64_t row_at) {
-    for (int64_t c = 0; c < width; ++c) y[at + c] = x[at + c] * row[row_at + c];
   });
 }
 
@@ -358,27 +207,19 @@ double sum(std::span<const double> x) {
   });
 }
 
-double dot(std::span<const float> x, std::span<const float> y) {
+double sum_of_squares(std::span<const float> x) {
   return sum_pieces(x.size(), [&](int64_t first, int64_t count) {
-    if (isa() != Isa::scalar) return CALOTYPE_KERNEL(dot_vector)(count, x.data() + first, y.data() + first);
+    if (isa() != Isa::scalar) return CALOTYPE_KERNEL(sum_of_squares_vector)(count, x.data() + first);
     double total = 0;
-    for (int64_t i = first; i < first + count; ++i) total += double(x[i]) * y[i];
+    for (int64_t i = first; i < first + count; ++i) total += double(x[i]) * x[i];
     return total;
   });
 }
 
-double dot(std::span<const double> x, std::span<const double> y) {
-  return sum_pieces(x.size(), [&](int64_t first, int64_t count) {
-    return std::inner_product(x.begin() + first, x.begin() + first + count, y.begin() + first, 0.0);
-  });
-}
-
-double sum_of_squares(std::span<const float> x) {
-  return dot(x, x);
-}
-
 double sum_of_squares(std::span<const double> x) {
-  return dot(x, x);
+  return sum_pieces(x.size(), [&](int64_t first, int64_t count) {
+    return std::inner_product(x.begin() + first, x.begin() + first + count, x.begin() + first, 0.0);
+  });
 }
 
 }  // namespace calotype::kernels

@@ -37,12 +37,6 @@ void softmax_gradient_row_vector(int64_t width, const float* y, const float* dy,
   map(width, dx, [=](FloatVector p, FloatVector g) HWY_ATTR { return hn::Mul(p, hn::Sub(g, mean)); }, y, dy);
 }
 
-float log_sum_exp_row_vector(int64_t width, const float* x) {
-  const float largest = largest_of(width, x);
-  const FloatVector most = hn::Set(kFloats, largest);
-  return largest + std::log(sum_along(width, [=](FloatVector v) HWY_ATTR { return exp_below(v, most); }, x));
-}
-
 }  // namespace calotype::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -51,17 +45,11 @@ namespace calotype::kernels {
 namespace {
 
 template <class T>
-T plain_log_sum_exp(int64_t width, const T* x) {
+void plain_softmax(int64_t width, const T* x, T* y) {
   const T most = *std::max_element(x, x + width);
   T sum = 0;
-  for (int64_t i = 0; i < width; ++i) sum += std::exp(x[i] - most);
-  return most + std::log(sum);
-}
-
-template <class T>
-void plain_softmax(int64_t width, const T* x, T* y) {
-  const T log_sum = plain_log_sum_exp(width, x);
-  for (int64_t i = 0; i < width; ++i) y[i] = std::exp(x[i] - log_sum);
+  for (int64_t i = 0; i < width; ++i) sum += y[i] = std::exp(x[i] - most);
+  for (int64_t i = 0; i < width; ++i) y[i] /= sum;
 }
 
 template <class T>
@@ -90,11 +78,6 @@ void softmax_gradient_by(void (*row)(int64_t, const T*, const T*, T*), int64_t r
   over_rows(rows, width, [=](int64_t r) { row(width, y + r * width, dy + r * width, dx + r * width); });
 }
 
-template <class T>
-void log_sum_exp_by(T (*row)(int64_t, const T*), int64_t rows, int64_t width, const T* x, T* y) {
-  over_rows(rows, width, [=](int64_t r) { y[r] = row(width, x + r * width); });
-}
-
 }  // namespace
 
 void softmax(int64_t rows, int64_t width, const float* x, float* y) {
@@ -113,15 +96,6 @@ void softmax_gradient(int64_t rows, int64_t width, const float* y, const float* 
 
 void softmax_gradient(int64_t rows, int64_t width, const double* y, const double* dy, double* dx) {
   softmax_gradient_by(plain_softmax_gradient<double>, rows, width, y, dy, dx);
-}
-
-void log_sum_exp(int64_t rows, int64_t width, const float* x, float* y) {
-  log_sum_exp_by(isa() == Isa::scalar ? plain_log_sum_exp<float> : CALOTYPE_KERNEL(log_sum_exp_row_vector), rows, width,
-                 x, y);
-}
-
-void log_sum_exp(int64_t rows, int64_t width, const double* x, double* y) {
-  log_sum_exp_by(plain_log_sum_exp<double>, rows, width, x, y);
 }
 
 }  // namespace calotype::kernels

@@ -12,8 +12,4 @@ void softmax(int64_t rows, int64_t width, const double* x, double* y);
 void softmax_gradient(int64_t rows, int64_t width, const float* y, const float* dy, float* dx);
 void softmax_gradient(int64_t rows, int64_t width, const double* y, const double* dy, double* dx);
 
-/// y[r] = ln sum exp(x[r, :]), y [rows]. Its gradient is softmax(x)[r, :] dy[r].
-void log_sum_exp(int64_t rows, int64_t width, const float* x, float* y);
-void log_sum_exp(int64_t rows, int64_t width, const double* x, double* y);
-
 }  // namespace calotype::kernels

@@ -2,12 +2,12 @@
 
 #include <cmath>
 
+#include "kernels/norm.h"
+#include "kernels/softmax.h"
 #include "ops/loops.h"
 
 namespace calotype {
 namespace {
-
-constexpr double kLeastLength = 1e-12;  // a row of zeros stays one
 
 /// Channels that one task of a batch norm takes.
 constexpr int64_t kChannelsPerTask = 16;
@@ -24,32 +24,13 @@ std::array<double, kChannelsPerTask> channel_sums(int64_t rows, int64_t first, i
 }  // namespace
 
 Tensor softmax(const Tensor& x) {
+  const int64_t width = x.dim(-1), rows = x.shape().rows();
   Tensor y = Tensor::empty(x.shape(), x.dtype());
-  const int64_t width = x.dim(-1), rows = width > 0 ? x.shape().rows() : 0;
-  for_float(x.dtype(), [&]<class T>() {
-    const auto in = x.view<T>();
-    const auto out = y.edit<T>();
-    for_rows(rows, width, [&](int64_t r) {
-      const T* from = in.data() + r * width;
-      T* to = out.data() + r * width;
-      T greatest = from[0];
-      for (int64_t i = 1; i < width; ++i) greatest = std::max(greatest, from[i]);
-      double sum = 0;
-      for (int64_t i = 0; i < width; ++i) sum += double(to[i] = std::exp(from[i] - greatest));
-      const T factor = T(1 / sum);
-      for (int64_t i = 0; i < width; ++i) to[i] *= factor;
-    });
-  });
+  for_float(x.dtype(), [&]<class T>() { kernels::softmax(rows, width, x.view<T>().data(), y.edit<T>().data()); });
   return recorded("softmax", y, {x}, [y, rows, width](const Tensor& dy, Wanted) {
     Tensor dx = Tensor::empty(y.shape(), y.dtype());
     for_float(y.dtype(), [&]<class T>() {
-      const auto p = y.view<T>(), g = dy.view<T>();
-      const auto out = dx.edit<T>();
-      for_rows(rows, width, [&](int64_t r) {
-        double inner = 0;
-        for (int64_t i = r * width; i < (r + 1) * width; ++i) inner += double(p[i]) * double(g[i]);
-        for (int64_t i = r * width; i < (r + 1) * width; ++i) out[i] = p[i] * (g[i] - T(inner));
-      });
+      kernels::softmax_gradient(rows, width, y.view<T>().data(), dy.view<T>().data(), dx.edit<T>().data());
     });
     return Grads{dx};
   });
@@ -58,27 +39,11 @@ Tensor softmax(const Tensor& x) {
 Tensor l2_normalise(const Tensor& x) {
   const int64_t width = x.dim(-1), rows = x.shape().rows();
   Tensor y = Tensor::empty(x.shape(), x.dtype());
-  Tensor shrink = Tensor::empty({rows}, x.dtype());  // 1 / length
-  for_float(x.dtype(), [&]<class T>() {
-    const auto in = x.view<T>();
-    const auto out = y.edit<T>(), factor = shrink.edit<T>();
-    for_rows(rows, width, [&](int64_t r) {
-      double squares = 0;
-      for (int64_t i = r * width; i < (r + 1) * width; ++i) squares += double(in[i]) * double(in[i]);
-      factor[r] = T(1 / std::max(std::sqrt(squares), kLeastLength));
-      for (int64_t i = r * width; i < (r + 1) * width; ++i) out[i] = in[i] * factor[r];
-    });
-  });
-  return recorded("l2_normalise", y, {x}, [y, shrink, rows, width](const Tensor& dy, Wanted) {
-    Tensor dx = Tensor::empty(y.shape(), y.dtype());
-    for_float(y.dtype(), [&]<class T>() {
-      const auto u = y.view<T>(), g = dy.view<T>(), factor = shrink.view<T>();
-      const auto out = dx.edit<T>();
-      for_rows(rows, width, [&](int64_t r) {
-        double inner = 0;
-        for (int64_t i = r * width; i < (r + 1) * width; ++i) inner += double(u[i]) * double(g[i]);
-        for (int64_t i = r * width; i < (r + 1) * width; ++i) out[i] = (g[i] - u[i] * T(inner)) * factor[r];
-      });
+  for_float(x.dtype(), [&]<class T>() { kernels::l2_normalise(rows, width, x.view<T>().data(), y.edit<T>().data()); });
+  return recorded("l2_normalise", y, {x}, [x = x.detach(), rows, width](const Tensor& dy, Wanted) {
+    Tensor dx = Tensor::empty(x.shape(), x.dtype());
+    for_float(x.dtype(), [&]<class T>() {
+      kernels::l2_normalise_gradient(rows, width, x.view<T>().data(), dy.view<T>().data(), dx.edit<T>().data());
     });
     return Grads{dx};
   });

@@ -20,31 +20,17 @@ TEST(Elementwise, EveryIsaAgreesWithDouble) {
       std::vector<float> z(n);
       std::vector<double> expected(n);
       // One or two roundings of terms no larger than these.
-      const auto agrees = [&](double terms) {
-        EXPECT_LE(testing::worst(z, expected,
-                                 [&](size_t i) {
-                                   return kEpsilon * (terms + std::abs(expected[i]) + std::abs(x[i]) + std::abs(y[i]));
-                                 }),
+      const auto agrees = [&] {
+        EXPECT_LE(testing::worst(
+                      z, expected,
+                      [&](size_t i) { return kEpsilon * (std::abs(expected[i]) + std::abs(x[i]) + std::abs(y[i])); }),
                   1);
       };
-      add(x, y, z), add(wx, wy, expected), agrees(0);
-      subtract(x, y, z), subtract(wx, wy, expected), agrees(0);
-      multiply(x, y, z), multiply(wx, wy, expected), agrees(0);
-      divide(x, y, z), divide(wx, wy, expected), agrees(0);
-      combine(0.5, x, -1.25, y, z), combine(0.5, wx, -1.25, wy, expected), agrees(0);
-      scale(1.5, -2, x, z), scale(1.5, -2, wx, expected), agrees(0);
-      square(x, z), square(wx, expected), agrees(0);
-      absolute(x, z), absolute(wx, expected), agrees(0);
-      absolute_gradient(x, y, z), absolute_gradient(wx, wy, expected), agrees(0);
-      clamp(-0.5, 0.75, x, z), clamp(-0.5, 0.75, wx, expected), agrees(0);
-      clamp_gradient(-0.5, 0.75, x, y, z), clamp_gradient(-0.5, 0.75, wx, wy, expected), agrees(0);
-      z = y, expected = wy;
-      axpy(0.75, x, z), axpy(0.75, wx, expected), agrees(0);
-      std::vector<float> positive(n);
-      absolute(x, positive);
-      square_root(positive, z), square_root(widened(positive), expected), agrees(0);
+      add(x, y, z), add(wx, wy, expected), agrees();
+      subtract(x, y, z), subtract(wx, wy, expected), agrees();
+      multiply(x, y, z), multiply(wx, wy, expected), agrees();
+      scale(1.5, -2, x, z), scale(1.5, -2, wx, expected), agrees();
       EXPECT_NEAR(sum(x), sum(wx), 1e-12 * (1 + n));
-      EXPECT_NEAR(dot(x, y), dot(wx, wy), 1e-12 * (1 + n));
       EXPECT_NEAR(sum_of_squares(x), sum_of_squares(wx), 1e-12 * (1 + n));
     }
   });
@@ -57,15 +43,13 @@ TEST(Elementwise, RowsAreAddedPerPictureAndSummedBack) {
         for (int64_t width : {1, 5, 16, 48, 323}) {
           const int64_t n = batch * rows * width;
           const std::vector<float> x = noise("x", n), row = noise("row", batch * width);
-          std::vector<float> sum(n), product(n), sums(batch * width);
+          std::vector<float> sum(n), sums(batch * width);
           add_row(batch, width, x, row, sum);
-          multiply_row(batch, width, x, row, product);
           sum_rows(batch, width, x, sums);
           std::vector<double> expected(batch * width), magnitude(batch * width);
           for (int64_t i = 0; i < n; ++i) {
             const int64_t at = i / (rows * width) * width + i % width;
             ASSERT_EQ(sum[i], x[i] + row[at]);
-            ASSERT_EQ(product[i], x[i] * row[at]);
             expected[at] += x[i];
             magnitude[at] += std::abs(x[i]);
           }
