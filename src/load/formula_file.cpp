@@ -1,11 +1,9 @@
 #include "load/formula_file.h"
 
 #include <algorithm>
-#include <map>
 
-#include "base/formula.h"
-#include "base/parallel.h"
 #include "load/formula_source.h"
+#include "load/rounded.h"
 #include "models/clip.h"
 #include "models/unet.h"
 #include "models/vae.h"
@@ -32,17 +30,6 @@ FormulaPart part_of(std::string prefix, const KeyMap& keys, const Config& config
 
 constexpr int64_t kPiece = int64_t{1} << 20;
 
-std::vector<std::byte> rounded(std::span<const float> values, DType dtype) {
-  std::vector<std::byte> bytes(bytes_of(dtype, static_cast<int64_t>(values.size())));
-  if (dtype == DType::f16)
-    std::ranges::transform(values, reinterpret_cast<Float16*>(bytes.data()), to_float16);
-  else if (dtype == DType::bf16)
-    std::ranges::transform(values, reinterpret_cast<BFloat16*>(bytes.data()), to_bfloat16);
-  else
-    std::ranges::copy(std::as_bytes(values), bytes.begin());
-  return bytes;
-}
-
 }  // namespace
 
 FormulaPart formula_part(const UNetConfig& config) {
@@ -66,8 +53,13 @@ void write_formula_file(const std::filesystem::path& path, const std::vector<For
       plans.push_back({part.prefix + plan.name, stored_type_of(dtype), plan.shape});
   write_safetensors(path, std::move(plans), {}, [&](const TensorPlan& plan, const ByteSink& sink) {
     const int64_t count = plan.shape.count();
-    for (int64_t first = 0; first < count; first += kPiece)
-      sink(rounded(formula_values(plan.name, plan.shape, first, std::min(kPiece, count - first)), dtype));
+    for (int64_t first = 0; first < count; first += kPiece) {
+      const int64_t length = std::min(kPiece, count - first);
+      const std::vector<float> values = formula_values(plan.name, plan.shape, first, length);
+      std::vector<std::byte> bytes(bytes_of(dtype, length));
+      round_to(dtype, values.data(), length, bytes.data());
+      sink(bytes);
+    }
   });
 }
 

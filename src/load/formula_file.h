@@ -3,9 +3,9 @@
 #include <filesystem>
 #include <vector>
 
+#include "base/model_config.h"
 #include "io/key_map.h"
 #include "io/safetensors.h"
-#include "models/config.h"
 
 namespace calotype {
 

@@ -1,9 +1,11 @@
 #include "load/formula_source.h"
 
 #include <algorithm>
+#include <cstddef>
 
 #include "base/formula.h"
 #include "base/parallel.h"
+#include "load/rounded.h"
 #include "tensor/allocator.h"
 
 namespace calotype {
@@ -11,27 +13,14 @@ namespace {
 
 constexpr int64_t kPiece = int64_t{1} << 16;
 
-/// store(first, values) for consecutive pieces of `count` values that begin at `first` of the tensor.
-template <class Store>
-void in_pieces(const std::string& key, FormulaScale scale, int64_t first, int64_t count, const Store& store) {
+/// The `count` values of a tensor from `first` on, rounded to the type, by all threads.
+void fill(const std::string& key, FormulaScale scale, int64_t first, int64_t count, DType dtype, void* out) {
   parallel_for((count + kPiece - 1) / kPiece, [&](int64_t piece) {
     const int64_t begin = piece * kPiece, length = std::min(kPiece, count - begin);
-    store(begin, length, [&](std::span<float> out) { fill_formula(key, scale, first + begin, out); });
-  });
-}
-
-template <class Half, class Round>
-void fill_rounded(const std::string& key, FormulaScale scale, int64_t first, std::span<Half> out, const Round& round) {
-  in_pieces(key, scale, first, static_cast<int64_t>(out.size()), [&](int64_t begin, int64_t length, const auto& fill) {
     std::vector<float> values(length);
-    fill(values);
-    std::ranges::transform(values, out.begin() + begin, round);
+    fill_formula(key, scale, first + begin, values);
+    round_to(dtype, values.data(), length, static_cast<std::byte*>(out) + bytes_of(dtype, begin));
   });
-}
-
-void fill(const std::string& key, FormulaScale scale, int64_t first, std::span<float> out) {
-  in_pieces(key, scale, first, static_cast<int64_t>(out.size()),
-            [&](int64_t begin, int64_t length, const auto& fill) { fill(out.subspan(begin, length)); });
 }
 
 }  // namespace
@@ -53,18 +42,16 @@ Tensor FormulaSource::get(const std::string& path, const Shape& shape, Init) {
   const std::string key = prefix_ + stored.name;
   const FormulaScale scale = formula_scale(key, stored_shape(stored, shape).extents());
   const int64_t first = stored.part * shape.count();
-  if (dtype_ == DType::f16)
-    fill_rounded(key, scale, first, result.edit<Float16>(), to_float16);
-  else if (dtype_ == DType::bf16)
-    fill_rounded(key, scale, first, result.edit<BFloat16>(), to_bfloat16);
-  else
-    fill(key, scale, first, result.edit<float>());
+  void* out = dtype_ == DType::f32   ? static_cast<void*>(result.edit<float>().data())
+              : dtype_ == DType::f16 ? static_cast<void*>(result.edit<Float16>().data())
+                                     : static_cast<void*>(result.edit<BFloat16>().data());
+  fill(key, scale, first, shape.count(), dtype_, out);
   return result;
 }
 
 std::vector<float> formula_values(const std::string& key, const Shape& extents, int64_t first, int64_t count) {
   std::vector<float> values(count);
-  fill(key, formula_scale(key, extents.extents()), first, values);
+  fill(key, formula_scale(key, extents.extents()), first, count, DType::f32, values.data());
   return values;
 }
 

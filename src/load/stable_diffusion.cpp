@@ -35,10 +35,10 @@ Opened open_single(const fs::path& path) {
 
 template <class Network, class Part, class Keys>
 std::unique_ptr<Network> build(const Opened& opened, const std::optional<Part>& part, const Keys& keys,
-                               const char* name, Precision precision = Precision::f32, const char* path = "") {
+                               const char* name, Precision precision) {
   require(part.has_value(), ErrorKind::bad_file, "{}: it has no {}", opened.where, name);
   FileSource source(opened.files, keys, part->layout, part->prefix);
-  auto network = std::make_unique<Network>(Params(source, precision) / path, part->config);
+  auto network = std::make_unique<Network>(Params(source, precision), part->config);
   source.check_complete(opened.where, name);
   return network;
 }
@@ -55,7 +55,7 @@ std::unique_ptr<Vae> build_vae(const Opened& opened, Precision precision = Preci
 
 std::unique_ptr<TextEncoder> build_text(const Opened& opened, Precision precision = Precision::f32) {
   const auto& part = opened.found.text;
-  if (!part) return build<TextEncoder>(opened, part, text_keys({}), "text tower");
+  if (!part) return build<TextEncoder>(opened, part, text_keys({}), "text tower", precision);
   return build<TextEncoder>(opened, part, text_keys(part->config, part->inner), "text tower", precision);
 }
 
@@ -185,13 +185,6 @@ std::unique_ptr<Vae> open_vae(const fs::path& file) {
 
 std::unique_ptr<TextEncoder> open_text_encoder(const fs::path& file) {
   return build_text(open_single(file));
-}
-
-std::unique_ptr<ImageTower> open_image_tower(const fs::path& file) {
-  const Opened opened = open_single(file);
-  const auto& part = opened.found.image;
-  return build<ImageTower>(opened, part, image_tower_keys(part ? part->config : ImageTowerConfig{}), "image tower",
-                           Precision::f32, "image");
 }
 
 }  // namespace calotype

@@ -53,6 +53,5 @@ StableDiffusion open_stable_diffusion(const std::filesystem::path& path, const O
 /// One network of a file: for trainers, which take a trained part and leave the rest.
 std::unique_ptr<Vae> open_vae(const std::filesystem::path& file);
 std::unique_ptr<TextEncoder> open_text_encoder(const std::filesystem::path& file);
-std::unique_ptr<ImageTower> open_image_tower(const std::filesystem::path& file);
 
 }  // namespace calotype

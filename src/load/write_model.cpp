@@ -3,6 +3,7 @@
 #include <unordered_map>
 
 #include "io/safetensors.h"
+#include "load/rounded.h"
 
 namespace calotype {
 namespace {
@@ -25,11 +26,7 @@ std::vector<std::byte> narrowed(const Tensor& tensor, DType dtype) {
   std::vector<float> wide(tensor.count());
   widen(tensor.data(), tensor.dtype(), 0, tensor.count(), wide.data());
   std::vector<std::byte> bytes(bytes_of(dtype, tensor.count()));
-  if (dtype == DType::f32) std::copy_n(reinterpret_cast<const std::byte*>(wide.data()), bytes.size(), bytes.begin());
-  if (dtype == DType::f16)
-    for (size_t i = 0; i < wide.size(); ++i) reinterpret_cast<Float16*>(bytes.data())[i] = to_float16(wide[i]);
-  if (dtype == DType::bf16)
-    for (size_t i = 0; i < wide.size(); ++i) reinterpret_cast<BFloat16*>(bytes.data())[i] = to_bfloat16(wide[i]);
+  round_to(dtype, wide.data(), tensor.count(), bytes.data());
   return bytes;
 }
 
