@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <span>
 #include <string>
 #include <vector>
@@ -14,8 +15,10 @@ namespace calotype {
 /// Everything frozen, computed once: the scaled latents of a folder's pictures, and the contexts of its captions.
 class LatentCache {
  public:
-  /// Pictures are encoded at size x size; the mean of the posterior is kept.
-  LatentCache(const Dataset& data, const Vae& vae, const TextEncoder& text, int size, const TrainWatcher& watcher);
+  /// Pictures are encoded at size x size; the mean of the posterior is kept. All of it is written to `file`, and read
+  /// from there by the next run that comes with the same `fingerprint` of what went in.
+  LatentCache(const Dataset& data, const Vae& vae, const TextEncoder& text, int size, const TrainWatcher& watcher,
+              const std::filesystem::path& file, const std::string& fingerprint);
 
   /// [B, h, w, C]
   Tensor latents(std::span<const size_t> indices) const;
@@ -24,6 +27,11 @@ class LatentCache {
   static constexpr size_t kNoCaption = SIZE_MAX;
 
  private:
+  void encode(const Dataset& data, const Vae& vae, const TextEncoder& text, std::span<const std::string> captions,
+              int size, const TrainWatcher& watcher);
+  bool read(const std::filesystem::path& file, const std::string& fingerprint, size_t captions);
+  void write(const std::filesystem::path& file, const std::string& fingerprint) const;
+
   Shape latent_, context_;  // of one picture
   std::vector<float> latents_;
   std::vector<Float16> contexts_;   // one a distinct caption, the empty one first

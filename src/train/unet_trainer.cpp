@@ -107,6 +107,12 @@ Image draw_sheet(const UNet& unet, const Vae& vae, const TextEncoder& text, cons
   return sheet.image();
 }
 
+/// Tells a file from what it was before it was written anew.
+std::string fingerprint(const std::filesystem::path& path) {
+  return fmt::format("{} {} {}\n", std::filesystem::absolute(path).string(), std::filesystem::file_size(path),
+                     std::filesystem::last_write_time(path).time_since_epoch().count());
+}
+
 /// Fills a network that is to be trained with the weights of a file, which must be of the same shapes.
 void copy_weights(const std::filesystem::path& path, const UNetConfig& config, std::vector<NamedTensor> parameters) {
   const WeightFiles files({Safetensors(path)});
@@ -156,8 +162,11 @@ void train_unet(Settings& settings, const TrainWatcher& watcher) {
                {.kind = EmaDecay::Kind::power, .cap = 0.999, .power = 0.75});
   settings.check_all_read();
 
-  watcher.on_note(fmt::format("encodes {} pictures", data.size() + held_out.size()));
-  const LatentCache seen(data, *vae, *text, size, watcher), unseen(held_out, *vae, *text, size, watcher);
+  const std::string models = fingerprint(vae_file) + fingerprint(text_file) + fmt::format("size {}", size);
+  const LatentCache seen(data, *vae, *text, size, watcher, run.out() / "seen.cache",
+                         models + fingerprint(settings.path("data") / "metadata.jsonl"));
+  const LatentCache unseen(held_out, *vae, *text, size, watcher, run.out() / "unseen.cache",
+                           models + fingerprint(settings.path("held_out") / "metadata.jsonl"));
   const Objective objective{NoiseSchedule::stable_diffusion(zero_terminal), *prediction};
 
   const auto step = [&](int64_t number) {
