@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "base/error.h"
+#include "base/mapped_file.h"
 #include "cli/display.h"
 #include "diffusion/prediction.h"
 #include "io/folder.h"
@@ -165,12 +165,9 @@ Inspection inspect_path(const fs::path& path) {
     try_to_open(found, path);
     return found;
   }
-  found.bytes = static_cast<int64_t>(fs::file_size(path, error));
-  std::ifstream stream(path, std::ios::binary);
-  require(stream.is_open() && !error, ErrorKind::bad_file, "{}: cannot be opened", path.string());
-  char start[8] = {};
-  stream.read(start, sizeof start);
-  if (is_png(std::as_bytes(std::span(start)))) {
+  const MappedFile file(path);
+  found.bytes = static_cast<int64_t>(file.bytes().size());
+  if (is_png(file.bytes())) {
     const Image image = read_image(path);
     found.kind = fmt::format("picture, {}x{}", image.width, image.height);
     found.parameters = read_parameters(path);

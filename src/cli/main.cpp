@@ -66,6 +66,7 @@ int report(int code, const std::string& message) {
 int main(int argc, char** argv) {
   using namespace calotype;
   using namespace calotype::cli;
+  open_standard_streams();
   catch_signals();
   try {
     return run(std::vector<std::string>(argv + 1, argv + argc));

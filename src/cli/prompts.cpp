@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -67,8 +70,11 @@ std::string prompt_text(const std::string& argument) {
 std::vector<TextToImage> read_prompt_file(const std::string& path, const TextToImage& base) {
   std::ifstream file;
   if (path != "-") {
+    std::error_code error;
+    require(!std::filesystem::is_directory(path, error), ErrorKind::bad_file, "{}: a folder, not a file of prompts",
+            printable(path));
     file.open(path, std::ios::binary);
-    require(file.is_open(), ErrorKind::bad_file, "{}: cannot be opened", printable(path));
+    require(file.is_open(), ErrorKind::bad_file, "{}: cannot be opened: {}", printable(path), std::strerror(errno));
   }
   const std::string text = read_some(path == "-" ? std::cin : file, kMostFile);
   require(text.size() <= kMostFile, ErrorKind::bad_file, "{}: a prompt file has at most {} bytes", printable(path),

@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <random>
+#include <set>
 
 #include "base/error.h"
 #include "cli/commands.h"
@@ -258,8 +260,12 @@ void draw_all(Given& given, Display& display) {
   const int64_t count = count_of(requests);
   PictureWriter writer(given.output, count);
   const StableDiffusion model = open_model(given, display);
-  for (const TextToImage& request : requests)  // what is wrong shows before anything is drawn
-    require_memory(model, settle(model, part_of(request, 0, std::min(given.batch_size, request.batch_count))));
+  std::set<std::array<int64_t, 4>> measured;
+  for (const TextToImage& request : requests) {  // what is wrong shows before anything is drawn
+    const Settled run = settle(model, part_of(request, 0, std::min(given.batch_size, request.batch_count)));
+    if (measured.insert({run.request.width, run.request.height, run.pictures(), run.guided}).second)
+      require_memory(model, run);
+  }
   Drawer drawer(model, given, display, writer, count);
   for (const TextToImage& request : requests) drawer.draw(request);
   writer.finish();

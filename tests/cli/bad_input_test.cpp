@@ -1,5 +1,7 @@
 // What goes wrong ends in one line on stderr, the exit code of its kind, and nothing left behind.
 
+#include <sys/stat.h>
+
 #include <csignal>
 #include <fstream>
 
@@ -113,8 +115,24 @@ TEST_F(BadInput, EndlessPromptIsCutWithAWarning) {
   EXPECT_EQ(left(), std::set<std::string>{"a.png"});
 }
 
+TEST_F(BadInput, ThingsThatAreNoFiles) {
+  ASSERT_EQ(mkfifo(at("pipe.safetensors").c_str(), 0600), 0);
+  expect_refusal({{"inspect", at("pipe.safetensors")}}, 3, "a file was expected", {"pipe.safetensors"});
+  expect_refusal({{"inspect", "/dev/zero"}}, 3, "a file was expected", {"pipe.safetensors"});
+  expect_refusal(drawing({"--prompt-file", at("."), "-o", at("a.png")}), 3, "a folder", {"pipe.safetensors"});
+}
+
+TEST_F(BadInput, ClosedStreamsSpoilNoPicture) {
+  Start start = drawing({"-p", "a", "-o", at("a.png"), "--save-latent", at("a.latent"), "-v"});
+  start.closed_streams = true;
+  EXPECT_EQ(run_program(start).code, 7);  // the picture's path cannot be told
+  EXPECT_EQ(left(), (std::set<std::string>{"a.latent", "a.png"}));
+  EXPECT_EQ(read_image(at("a.png")).width, 64);
+  EXPECT_EQ(Safetensors(at("a.latent")).tensors().size(), 2u);
+}
+
 TEST_F(BadInput, InterruptsEndCleanly) {
-  for (const auto& [signal, code] : {std::pair(SIGINT, 130), std::pair(SIGTERM, 143)}) {
+  for (const auto& [signal, code] : {std::pair(SIGINT, 130), std::pair(SIGTERM, 143), std::pair(SIGHUP, 129)}) {
     Start start = drawing({"-p", "a", "-o", at("a.png"), "--progress", "json"});
     start.arguments[4] = "1000";  // steps: long enough to be interrupted
     Process process(start);

@@ -30,6 +30,8 @@ int file_with(const std::string& text) {
   dup2(input, STDIN_FILENO);
   dup2(output, STDOUT_FILENO);
   dup2(errors, STDERR_FILENO);
+  if (start.closed_streams)
+    for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) close(stream);
   for (const auto& [name, value] : start.variables) setenv(name.c_str(), value.c_str(), 1);
   if (start.file_limit >= 0) {
     const rlimit limit{static_cast<rlim_t>(start.file_limit), static_cast<rlim_t>(start.file_limit)};

@@ -14,7 +14,8 @@ struct Start {
   std::string input = {};        // of stdin
   std::string output_file = {};  // stdout goes there instead
   std::map<std::string, std::string> variables = {};
-  long file_limit = -1;  // bytes a file may have; -1: any
+  bool closed_streams = false;  // stdin, stdout and stderr are closed, as a careless daemon leaves them
+  long file_limit = -1;         // bytes a file may have; -1: any
 };
 
 struct Finished {
