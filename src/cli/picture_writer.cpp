@@ -33,7 +33,7 @@ Image sheet_of(const std::vector<Image>& images) {
 }  // namespace
 
 PictureWriter::PictureWriter(const OutputOptions& options, int64_t count)
-    : options_(options), names_(options.output, count, ".png"), count_(count) {
+    : options_(options), names_(options.output, count, ".png") {
   names_.probe();
   if (!options.save_latent.empty()) {
     latent_names_.emplace(options.save_latent, count, ".safetensors");

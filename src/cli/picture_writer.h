@@ -28,14 +28,13 @@ class PictureWriter {
   std::string write(const Image& image, const std::string& parameters);
   /// Latents [1, h, w, C] of the next picture, scaled.
   void write_latent(const Tensor& latent, double scale_factor, const std::string& parameters);
-  bool wants_latents() const { return latent_names_.has_value(); }
   void finish();
 
  private:
   OutputOptions options_;
   OutputNames names_;
   std::optional<OutputNames> latent_names_;
-  int64_t count_, written_ = 0, latents_ = 0;
+  int64_t written_ = 0, latents_ = 0;
   std::vector<Image> for_sheet_;
 };
 

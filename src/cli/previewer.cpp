@@ -8,8 +8,11 @@
 #include "io/printable.h"
 
 namespace calotype::cli {
+namespace {
 
 constexpr int kRows = 16;  // lines of text that a preview takes
+
+}  // namespace
 
 void PreviewOptions::add_to(Options& options) {
   options.add("Preview", {
