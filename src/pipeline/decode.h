@@ -10,7 +10,7 @@ namespace calotype {
 /// tap sees `decoded`.
 Image decode_latent(const Vae& vae, const Tensor& latent, Recipe recipe, const Tap& tap = {});
 
-/// [1, H, W, 3], clamped to [-1, 1], to 8 bits: diffusers rounds half to even, the other programs cut.
+/// [1, H, W, 3] in [-1, 1] to 8 bits: diffusers rounds to the nearest level, the other programs cut.
 Image to_image(const Tensor& decoded, Recipe recipe);
 
 }  // namespace calotype

@@ -94,11 +94,9 @@ void train_clip(Settings& settings, const TrainWatcher& watcher) {
   };
 
   const auto ranked = [&](const Dataset& shown, const std::vector<Image>& images, size_t count) {
-    count = std::min(count, shown.size());
     std::vector<const Image*> chosen;
     std::vector<std::string> said;
-    for (size_t i = 0; i < count; ++i) {
-      const size_t index = i * shown.size() / count;
+    for (const size_t index : shown.spread(count)) {
       chosen.push_back(&images[index]);
       said.push_back(shown.samples()[index].name);
     }

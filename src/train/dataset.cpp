@@ -1,7 +1,6 @@
 #include "train/dataset.h"
 
 #include <algorithm>
-#include <cmath>
 #include <nlohmann/json.hpp>
 #include <string_view>
 
@@ -33,7 +32,7 @@ Sample parse_line(std::string_view line, const std::filesystem::path& folder, co
 
 }  // namespace
 
-Dataset::Dataset(const std::filesystem::path& folder) : folder_(folder) {
+Dataset::Dataset(const std::filesystem::path& folder) {
   const std::filesystem::path list = folder / "metadata.jsonl";
   const MappedFile file(list);
   std::string_view rest(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
@@ -54,6 +53,13 @@ size_t Dataset::draw(CounterRng& rng) const {
   const double at = rng.uniform64() * cumulative_weights_.back();
   const auto found = std::ranges::upper_bound(cumulative_weights_, at);
   return std::min<size_t>(found - cumulative_weights_.begin(), samples_.size() - 1);
+}
+
+std::vector<size_t> Dataset::spread(size_t count) const {
+  count = std::min(count, size());
+  std::vector<size_t> indices;
+  for (size_t i = 0; i < count; ++i) indices.push_back(i * size() / count);
+  return indices;
 }
 
 Image Dataset::picture(size_t index, int size) const {
@@ -90,13 +96,6 @@ void append_crop(const Image& image, int left, int top, int size, bool flipped, 
         out.push_back(static_cast<float>(image.pixels[(static_cast<size_t>(v) * image.width + u) * 3 + c]) / 127.5f -
                       1);
     }
-}
-
-Image to_image(std::span<const float> pixels, int width, int height) {
-  Image image{width, height, 3, std::vector<uint8_t>(pixels.size())};
-  for (size_t i = 0; i < pixels.size(); ++i)
-    image.pixels[i] = static_cast<uint8_t>(std::nearbyint(std::clamp(pixels[i] / 2 + 0.5f, 0.0f, 1.0f) * 255));
-  return image;
 }
 
 }  // namespace calotype

@@ -30,11 +30,13 @@ class Dataset {
   size_t size() const { return samples_.size(); }
   /// An index drawn by weight.
   size_t draw(CounterRng& rng) const;
+  /// `count` indices spread evenly over the list, or all of them where there are fewer: for checks that always look at
+  /// the same pictures.
+  std::vector<size_t> spread(size_t count) const;
   /// The picture in RGB, transparency on white, scaled to size x size (each pixel the mean of what it covers).
   Image picture(size_t index, int size) const;
 
  private:
-  std::filesystem::path folder_;
   std::vector<Sample> samples_;
   std::vector<double> cumulative_weights_;
 };
@@ -45,8 +47,5 @@ Image resize_area(const Image& image, int width, int height);
 /// A window of an RGB picture, which may reach over its edges: beyond them the edge goes on. -> [size, size, 3]
 /// appended in [-1, 1].
 void append_crop(const Image& image, int left, int top, int size, bool flipped, std::vector<float>& out);
-
-/// [-1, 1] floats [H, W, 3] as an 8-bit picture, rounded half to even.
-Image to_image(std::span<const float> pixels, int width, int height);
 
 }  // namespace calotype

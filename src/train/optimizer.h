@@ -24,7 +24,6 @@ class AdamW {
   void step(const Gradients& gradients, double learning_rate);
 
   int64_t steps() const { return steps_; }
-  const std::vector<NamedTensor>& parameters() const { return parameters_; }
   /// The moments by name ("NAME/first", "NAME/second"), to be saved or filled.
   std::vector<NamedTensor> state() const;
   void set_steps(int64_t steps) { steps_ = steps; }

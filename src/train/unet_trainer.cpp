@@ -8,6 +8,7 @@
 #include "diffusion/noise.h"
 #include "diffusion/samplers.h"
 #include "io/contact_sheet.h"
+#include "io/pixels.h"
 #include "io/png.h"
 #include "io/settings.h"
 #include "load/file_source.h"
@@ -102,7 +103,7 @@ Image draw_sheet(const UNet& unet, const Vae& vae, const TextEncoder& text, cons
                             .after_step = {}};
     const Tensor picture = vae.decode(sampler.run(sampling, x) * (1 / vae.config.scale_factor));
     sheet.put(static_cast<int>(i) % kColumns, static_cast<int>(i) / kColumns,
-              to_image(picture.view<float>(), size, size));
+              image_of(picture.view<float>(), size, size, 3, Rounding::nearest));
   }
   return sheet.image();
 }
@@ -185,13 +186,13 @@ void train_unet(Settings& settings, const TrainWatcher& watcher) {
 
   // The same pictures, times and noise at every check: quarter q holds times from q / 4 to (q + 1) / 4 of the schedule.
   const auto checked_loss = [&](const LatentCache& cache, const Dataset& pictures, int quarter, bool with_caption) {
-    std::vector<size_t> indices, captions;
+    const std::vector<size_t> indices = pictures.spread(kCheckedPictures);
+    std::vector<size_t> captions;
     std::vector<Level> levels;
-    const size_t count = std::min(kCheckedPictures, pictures.size());
+    const size_t count = indices.size();
     const int span = objective.schedule.size() / kQuarters;
     for (size_t i = 0; i < count; ++i) {
-      indices.push_back(i * pictures.size() / count);
-      captions.push_back(with_caption ? indices.back() : LatentCache::kNoCaption);
+      captions.push_back(with_caption ? indices[i] : LatentCache::kNoCaption);
       levels.push_back(objective.schedule.at(quarter * span + static_cast<int>((2 * i + 1) * span / (2 * count))));
     }
     const Tensor clean = cache.latents(indices);

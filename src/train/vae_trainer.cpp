@@ -6,6 +6,7 @@
 #include "base/output_file.h"
 #include "base/parallel.h"
 #include "io/contact_sheet.h"
+#include "io/pixels.h"
 #include "io/png.h"
 #include "io/settings.h"
 #include "load/write_model.h"
@@ -66,14 +67,6 @@ Tensor whole_picture(const Dataset& data, size_t index, int size) {
   return Tensor::from<float>(pixels, {1, size, size, 3});
 }
 
-/// `count` indices spread evenly over the folder, or all of them.
-std::vector<size_t> spread(const Dataset& data, size_t count) {
-  count = std::min(count, data.size());
-  std::vector<size_t> indices;
-  for (size_t i = 0; i < count; ++i) indices.push_back(i * data.size() / count);
-  return indices;
-}
-
 /// Peak signal to noise ratio of pixels that span [-1, 1].
 double decibels(double mean_squared) {
   return 10 * std::log10(4 / mean_squared);
@@ -118,7 +111,7 @@ void train_vae(Settings& settings, const TrainWatcher& watcher) {
     return StepResult{loss, {{"psnr", decibels(squared.item())}, {"kl", kl.item()}}};
   };
 
-  const std::vector<size_t> checked = spread(held_out, kCheckedPictures);
+  const std::vector<size_t> checked = held_out.spread(kCheckedPictures);
   const auto sample = [&](int64_t number) {
     double network = 0, linear = 0;
     ContactSheet sheet(kSheetPictures, 2, size);
@@ -128,8 +121,8 @@ void train_vae(Settings& settings, const TrainWatcher& watcher) {
       network += mean_squared_error(y, x).item() / static_cast<double>(checked.size());
       linear += mean_squared_error(pca.reconstruct(x), x).item() / static_cast<double>(checked.size());
       if (i >= kSheetPictures) continue;
-      sheet.put(static_cast<int>(i), 0, to_image(x.view<float>(), size, size));
-      sheet.put(static_cast<int>(i), 1, to_image(y.view<float>(), size, size));
+      sheet.put(static_cast<int>(i), 0, image_of(x.view<float>(), size, size, 3, Rounding::nearest));
+      sheet.put(static_cast<int>(i), 1, image_of(y.view<float>(), size, size, 3, Rounding::nearest));
     }
     write_png(run.out() / fmt::format("sheet_{:06}.png", number), sheet.image());
     watcher.on_note(fmt::format("step {}: held-out {:.2f} dB, linear autoencoder {:.2f} dB", number, decibels(network),
@@ -139,7 +132,7 @@ void train_vae(Settings& settings, const TrainWatcher& watcher) {
 
   const auto save = [&] {
     std::vector<Tensor> means;
-    for (size_t index : spread(data, kWhiteningPictures))
+    for (size_t index : data.spread(kWhiteningPictures))
       means.push_back(vae.encode(whole_picture(data, index, size)).mean);
     const auto tensors = whitened(parameters, means, config.scale_factor);
     write_original(run.out() / "vae.safetensors", {{"first_stage_model.", vae_keys(config), tensors}}, DType::f16);

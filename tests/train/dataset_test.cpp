@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "io/pixels.h"
 #include "support/scratch.h"
 #include "train/pictures.h"
 
@@ -61,8 +62,7 @@ TEST(Dataset, CropsReachOverTheEdgeAndFlip) {
   EXPECT_FLOAT_EQ(straight[0], 10 / 127.5f - 1);
   for (int x = 0; x < 12; ++x)
     for (int c = 0; c < 3; ++c) EXPECT_EQ(straight[(5 * 12 + x) * 3 + c], flipped[(5 * 12 + 11 - x) * 3 + c]);
-  const Image back = to_image(straight, 12, 12);
-  EXPECT_EQ(back.pixels[0], 10);
+  EXPECT_EQ(image_of(straight, 12, 12, 3, Rounding::nearest).pixels[0], 10);
 }
 
 }  // namespace
