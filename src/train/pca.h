@@ -7,7 +7,7 @@
 
 namespace calotype {
 
-/// The first principal components of 8x8x3 patches of pictures, scaled so that each has unit variance: what a linear
+/// The first principal components of patches of pictures, scaled so that each has unit variance: what a linear
 /// autoencoder of the same compression would send. Used to start an encoder in the right colours, and as the yardstick
 /// it must beat.
 struct PatchPca {

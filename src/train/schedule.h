@@ -1,12 +1,11 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 
 namespace calotype {
 
-/// The learning rate's factor over a run: a linear rise over `warmup` steps, 1 until `decay_from` of the run is over,
-/// then half a cosine down to `floor`.
+/// The learning rate over a run: a linear rise over `warmup` steps, `base` until `decay_from` of the run is over, then
+/// half a cosine down to `floor` of it.
 struct LearningRate {
   double base = 1e-3;
   int64_t warmup = 100;
