@@ -94,7 +94,7 @@ Image draw_sheet(const UNet& unet, const Vae& vae, const TextEncoder& text, cons
     };
     Noise noise = Noise::whole_batch(0);
     const int64_t cells = size / vae.config.downscale();
-    const Tensor x = first_state(plan, noise.draw({1, cells, cells, vae.config.z_channels}));
+    const Tensor x = first_state(plan, noise.draw({1, cells, cells, vae.config.embed_dim}));
     const Sampling sampling{.plan = plan,
                             .denoise = denoiser(network, objective.prediction),
                             .draw = {},
@@ -144,8 +144,8 @@ void train_unet(Settings& settings, const TrainWatcher& watcher) {
   const double offset = settings.number("noise_offset", 0, 0, 1),
                dropout = settings.number("caption_dropout", 0.1, 0, 1);
   const double guidance = settings.number("guidance", 4, 0, 100);
-  const UNetConfig config{.in_channels = vae->config.z_channels,
-                          .out_channels = vae->config.z_channels,
+  const UNetConfig config{.in_channels = vae->config.embed_dim,
+                          .out_channels = vae->config.embed_dim,
                           .model_channels = settings.integer("model_channels", 48, 8, 4096),
                           .channel_mult = {1, 2, 2, 2},
                           .num_head_channels = settings.integer("num_head_channels", 16, 1, 4096),
