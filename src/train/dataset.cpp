@@ -20,6 +20,8 @@ Sample parse_line(std::string_view line, const std::filesystem::path& folder, co
                     json.contains("text") && json["text"].is_string();
   require(fits, ErrorKind::bad_file, "{}: an object with the words file_name and text was expected", where);
   const std::filesystem::path name = json["file_name"].get<std::string>();
+  require(name.native().find('\0') == std::string::npos, ErrorKind::bad_file, "{}: a file_name with a zero byte",
+          where);
   const bool inside = name.is_relative() && std::ranges::find(name, "..") == name.end();
   require(inside, ErrorKind::bad_file, "{}: {} leads out of the folder", where, name.string());
   Sample sample{.file = folder / name, .text = json["text"].get<std::string>(), .name = {}};

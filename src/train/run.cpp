@@ -1,10 +1,12 @@
 #include "train/run.h"
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <fstream>
 
+#include "io/printable.h"
 #include "train/checkpoint.h"
 
 namespace calotype {
@@ -70,7 +72,12 @@ void TrainRun::resume(const TrainWatcher& watcher) {
   const auto number = [&](const char* key) {
     const auto found = words.find(key);
     require(found != words.end(), ErrorKind::bad_file, "{}: it does not say {}", file.string(), key);
-    return std::strtoll(found->second.c_str(), nullptr, 10);
+    const std::string& text = found->second;
+    int64_t number = -1;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    require(error == std::errc{} && end == text.data() + text.size() && number >= 0, ErrorKind::bad_file,
+            "{}: {}: a whole number from 0 on was expected, not '{}'", file.string(), key, printable(text, 40));
+    return number;
   };
   require(static_cast<uint64_t>(number("seed")) == seed_, ErrorKind::bad_file,
           "{}: it was trained with seed {}, the settings say {}", file.string(), number("seed"), seed_);

@@ -151,6 +151,12 @@ void train_unet(Settings& settings, const TrainWatcher& watcher) {
                           .num_head_channels = settings.integer("num_head_channels", 16, 1, 4096),
                           .context_dim = text->config.width,
                           .groups = settings.integer("groups", 8, 1, 1024)};
+  const auto shares = [&](const char* key, int64_t among) {
+    require(config.model_channels % among == 0, ErrorKind::bad_file, "{}: {}: model_channels {} is no multiple of {}",
+            settings.file().string(), key, config.model_channels, among);
+  };
+  shares("groups", config.groups);
+  shares("num_head_channels", config.num_head_channels);
   const std::vector<std::string> prompts = lines_of(settings.path("prompts"));
 
   FreshSource source(static_cast<uint64_t>(settings.integer("seed", 0, 0, INT64_MAX)));

@@ -82,6 +82,9 @@ void train_vae(Settings& settings, const TrainWatcher& watcher) {
   const int64_t pca_steps = settings.integer("pca_steps", 600, 0, 1'000'000);
   const VaeConfig config{.ch = settings.integer("ch", 32, 8, 1024), .groups = settings.integer("groups", 8, 1, 1024)};
 
+  require(config.ch % config.groups == 0, ErrorKind::bad_file, "{}: groups: {} channels cannot be shared out among {}",
+          settings.file().string(), config.ch, config.groups);
+
   FreshSource source(static_cast<uint64_t>(settings.integer("seed", 0, 0, INT64_MAX)));
   const Vae vae(Params(source), config);
   std::vector<NamedTensor> parameters = source.parameters();
