@@ -24,6 +24,10 @@ Latent read_latent(const std::filesystem::path& path) {
   require(tensor->type == StoredType::f32 || tensor->type == StoredType::f16 || tensor->type == StoredType::bf16,
           ErrorKind::bad_file, "{}: a latent is stored as F32, F16 or BF16, this one as {}", path.string(),
           name_of(tensor->type));
+  const int64_t wrong = count_not_finite(*tensor);
+  require(wrong == 0, ErrorKind::bad_file,
+          "{}: {}: {} of {} values are no finite numbers; the run that wrote it failed", path.string(), kTensor, wrong,
+          shape.count());
   Latent latent{shape[0], shape[1], shape[2], shape[3], {}, file.metadata()};
   const double divisor = file.find(kVersion) ? 1 : kOldScale;
   const std::vector<double> values = values_of(*tensor);

@@ -12,6 +12,8 @@
 namespace calotype {
 namespace {
 
+constexpr size_t kMostTensors = 100'000;  // whole checkpoints with their training state have some ten thousand
+
 /// Takes the parser's events, so that no tree of a hostile header is ever built.
 class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
  public:
@@ -75,6 +77,8 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
     if (place_ == Place::entry) {
       for (size_t i = 0; i < seen_.size(); ++i)
         if (!seen_[i]) refuse(fmt::format("has no {}", kFields[i]));
+      require(entries_.size() < kMostTensors, ErrorKind::bad_file, "{}: it names more than {} tensors", where_,
+              kMostTensors);
       entries_.push_back(std::move(entry_));
     }
     place_ = place_ == Place::top ? Place::outside : Place::top;

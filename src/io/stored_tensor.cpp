@@ -100,6 +100,41 @@ double value_at(const StoredTensor& tensor, size_t i) {
   }
 }
 
+/// Values whose bits, the sign apart, are above `limit`: every value of a whole model passes here.
+template <class Bits>
+int64_t count_above(std::span<const std::byte> bytes, Bits limit) {
+  constexpr Bits kSign = static_cast<Bits>(Bits{1} << (8 * sizeof(Bits) - 1));
+  int64_t found = 0;
+  for (size_t at = 0; at + sizeof(Bits) <= bytes.size(); at += sizeof(Bits))
+    found += static_cast<Bits>(load<Bits>(&bytes[at]) & ~kSign) > limit;
+  return found;
+}
+
+/// Values that are not a number, or infinite too.
+int64_t count_special(const StoredTensor& tensor, bool infinite) {
+  switch (tensor.type) {
+    case StoredType::f16:
+      return count_above<uint16_t>(tensor.bytes, 0x7c00 - infinite);
+    case StoredType::bf16:
+      return count_above<uint16_t>(tensor.bytes, 0x7f80 - infinite);
+    case StoredType::f32:
+      return count_above<uint32_t>(tensor.bytes, 0x7f800000 - infinite);
+    case StoredType::f64:
+      return count_above<uint64_t>(tensor.bytes, 0x7ff0000000000000 - infinite);
+    case StoredType::f8_e5m2:
+    case StoredType::f8_e4m3: {
+      int64_t found = 0;
+      for (int64_t i = 0; i < tensor.shape.count(); ++i) {
+        const double value = value_at(tensor, i);
+        found += infinite ? !std::isfinite(value) : std::isnan(value);
+      }
+      return found;
+    }
+    default:
+      return 0;
+  }
+}
+
 }  // namespace
 
 std::string_view name_of(StoredType type) {
@@ -133,20 +168,11 @@ std::vector<double> values_of(const StoredTensor& tensor) {
 }
 
 int64_t count_not_a_number(const StoredTensor& tensor) {
-  switch (tensor.type) {
-    case StoredType::f8_e5m2:
-    case StoredType::f8_e4m3:
-    case StoredType::f16:
-    case StoredType::bf16:
-    case StoredType::f32:
-    case StoredType::f64:
-      break;
-    default:
-      return 0;
-  }
-  int64_t found = 0;
-  for (int64_t i = 0; i < tensor.shape.count(); ++i) found += std::isnan(value_at(tensor, i));
-  return found;
+  return count_special(tensor, false);
+}
+
+int64_t count_not_finite(const StoredTensor& tensor) {
+  return count_special(tensor, true);
 }
 
 }  // namespace calotype

@@ -63,5 +63,7 @@ std::vector<double> values_of(const StoredTensor& tensor);
 
 /// How many values are not a number; 0 for integers.
 int64_t count_not_a_number(const StoredTensor& tensor);
+/// The same, infinite ones counted too.
+int64_t count_not_finite(const StoredTensor& tensor);
 
 }  // namespace calotype

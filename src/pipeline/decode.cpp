@@ -2,6 +2,7 @@
 
 #include "diffusion/combine.h"
 #include "io/pixels.h"
+#include "pipeline/finite.h"
 
 namespace calotype {
 
@@ -14,6 +15,7 @@ Image decode_latent(const Vae& vae, const Tensor& latent, Recipe recipe, const T
   const NoGrad inference;
   const Tensor decoded = vae.decode(combine({{1 / vae.config.scale_factor, latent}}));
   tap("decoded", decoded);
+  require_finite(decoded, "the decoded picture");
   return to_image(decoded, recipe);
 }
 

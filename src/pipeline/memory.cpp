@@ -30,6 +30,12 @@ double gibibytes(int64_t bytes) {
 
 }  // namespace
 
+int64_t decoding_memory(const Vae& vae, int64_t height, int64_t width) {
+  const NoGrad inference;
+  const Measuring no_numbers;
+  return peak_of([&] { vae.decode(Tensor::empty({1, height, width, vae.config.embed_dim})); });
+}
+
 int64_t working_memory(const StableDiffusion& model, const Settled& run) {
   const NoGrad inference;
   const Measuring no_numbers;
@@ -40,17 +46,29 @@ int64_t working_memory(const StableDiffusion& model, const Settled& run) {
         {run.guided ? 2 * pictures : pictures, model.text->config.context_length, model.unet->config.context_dim});
     (*model.unet)({.x = Tensor::empty({pictures, height, width, channels}), .times = {0}, .context = context});
   });
-  const int64_t decoder = peak_of([&] { model.vae->decode(Tensor::empty({1, height, width, channels})); });
-  return std::max(network, decoder);
+  return std::max(network, decoding_memory(*model.vae, height, width));
 }
 
-void require_memory(const StableDiffusion& model, const Settled& run) {
-  const int64_t needed = working_memory(model, run), available = available_memory();
+namespace {
+
+void require_available(int64_t needed, int64_t width, int64_t height) {
+  const int64_t available = available_memory();
   require(
       needed <= available, ErrorKind::out_of_memory,
       "width and height: {}x{} needs {:.1f} GiB of working memory, {:.1f} GiB are left; choose a smaller picture or "
       "fewer at once",
-      run.request.width, run.request.height, gibibytes(needed), gibibytes(available));
+      width, height, gibibytes(needed), gibibytes(available));
+}
+
+}  // namespace
+
+void require_memory(const StableDiffusion& model, const Settled& run) {
+  require_available(working_memory(model, run), run.request.width, run.request.height);
+}
+
+void require_decoding_memory(const Vae& vae, int64_t height, int64_t width) {
+  const int64_t cell = vae.config.downscale();
+  require_available(decoding_memory(vae, height, width), width * cell, height * cell);
 }
 
 }  // namespace calotype

@@ -6,6 +6,7 @@
 #include "diffusion/noise.h"
 #include "ops/structure.h"
 #include "pipeline/decode.h"
+#include "pipeline/finite.h"
 #include "text/prompt.h"
 
 namespace calotype {
@@ -66,7 +67,9 @@ Tensor draw_latents(const StableDiffusion& model, const Settled& run, const Watc
   watcher.tap("context", context);
   sampling.denoise = denoiser(network(model, run, context, watcher.tap), model.prediction);
   watcher.phase("sample");
-  return run.sampler->run(sampling, first_state(sampling.plan, noise.draw(shape)));
+  Tensor latents = run.sampler->run(sampling, first_state(sampling.plan, noise.draw(shape)));
+  require_finite(latents, "the latents");
+  return latents;
 }
 
 Drawing text_to_image(const StableDiffusion& model, const TextToImage& request, const Watcher& watcher) {

@@ -58,8 +58,28 @@ TEST(Safetensors, CountsWhatIsNotANumber) {
   }
 }
 
+TEST(Safetensors, CountsWhatIsNotFinite) {
+  const auto counts = [](StoredType type, const auto& values) {
+    const StoredTensor tensor{"a", type, Shape{static_cast<int64_t>(std::size(values))},
+                              std::as_bytes(std::span(values))};
+    return std::pair(count_not_a_number(tensor), count_not_finite(tensor));
+  };
+  const uint16_t f16[] = {0x7c00, 0xfc00, 0x7c01, 0xffff, 0x7bff, 0xfbff, 0, 0x8000};
+  EXPECT_EQ(counts(StoredType::f16, f16), (std::pair<int64_t, int64_t>(2, 4)));
+  const uint16_t bf16[] = {0x7f80, 0xff80, 0x7f81, 0xffff, 0x7f7f, 0xff7f, 0, 0x8000};
+  EXPECT_EQ(counts(StoredType::bf16, bf16), (std::pair<int64_t, int64_t>(2, 4)));
+  const float f32[] = {INFINITY, -INFINITY, NAN, -NAN, 3e38f, -3e38f, 0, 1e-45f};
+  EXPECT_EQ(counts(StoredType::f32, f32), (std::pair<int64_t, int64_t>(2, 4)));
+  const double f64[] = {INFINITY, -INFINITY, NAN, -NAN, 1e308, -1e308, 0, 1};
+  EXPECT_EQ(counts(StoredType::f64, f64), (std::pair<int64_t, int64_t>(2, 4)));
+}
+
 TEST(Safetensors, RefusesWhatTheSampleFilesLack) {
   const auto message = [](const std::string& file) { return refusal(ErrorKind::bad_file, [&] { parse(file); }); };
+  std::string many = "{";
+  for (int i = 0; i <= 100'000; ++i)
+    many += (i ? ",\"t" : "\"t") + std::to_string(i) + R"(":{"dtype":"U8","shape":[0],"data_offsets":[0,0]})";
+  EXPECT_NE(message(with_header(many + "}")).find("more than 100000 tensors"), std::string::npos);
   const std::string deep(50'000, '[');
   EXPECT_NE(message(with_header("{\"__metadata__\":" + deep)).find("by an object"), std::string::npos);
   EXPECT_NE(message(with_header("{\"a\":{\"other\":" + deep)).find("not valid JSON"), std::string::npos);
