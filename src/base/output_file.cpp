@@ -66,11 +66,26 @@ void OutputFile::commit() {
     if (close(std::exchange(descriptor_, -1)) != 0) fail_with_errno();
     return;
   }
-  if (fsync(descriptor_) != 0 || close(std::exchange(descriptor_, -1)) != 0) fail_with_errno();
+  finish_temporary();
   if (rename(temporary_.c_str(), path_.c_str()) != 0) fail_with_errno();
   const std::lock_guard lock(unfinished().mutex);
   unfinished().names.erase(temporary_.string());
   temporary_.clear();
+}
+
+bool OutputFile::commit_new() {
+  if (temporary_.empty()) return commit(), true;
+  finish_temporary();
+  if (link(temporary_.c_str(), path_.c_str()) == 0) return true;  // the destructor removes the other name
+  if (errno == EEXIST) return false;
+  // Not every file system has hard links. There, and only there, two runs can meet.
+  if (access(path_.c_str(), F_OK) == 0) return false;
+  if (rename(temporary_.c_str(), path_.c_str()) != 0) fail_with_errno();
+  return true;
+}
+
+void OutputFile::finish_temporary() {
+  if (fsync(descriptor_) != 0 || close(std::exchange(descriptor_, -1)) != 0) fail_with_errno();
 }
 
 void OutputFile::fail_with_errno() const {

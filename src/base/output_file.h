@@ -21,8 +21,11 @@ class OutputFile {
   void write(std::string_view text) { write(std::as_bytes(std::span(text.data(), text.size()))); }
   /// Flushes to the disk and renames.
   void commit();
+  /// The same, but where a file of that name is there already it stays, and the answer is no.
+  bool commit_new();
 
  private:
+  void finish_temporary();
   [[noreturn]] void fail_with_errno() const;
   std::filesystem::path path_, temporary_;
   int descriptor_ = -1;

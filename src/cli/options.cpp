@@ -135,7 +135,8 @@ bool Options::parse(std::span<const std::string> arguments) const {
     print_result(help());
     return false;
   } catch (const CLI::ExtrasError&) {
-    const std::vector<std::string> left = app.remaining();
+    std::vector<std::string> left = app.remaining();
+    if (left.size() > 1 && left.front() == "--") left.erase(left.begin());  // it is kept among what is left
     const std::string word = left.empty() ? "" : left.front().substr(0, left.front().find('='));
     require(word.starts_with('-'), ErrorKind::bad_input, "{}: '{}' is one argument too many; see {} --help", command_,
             printable(word, 60), command_);

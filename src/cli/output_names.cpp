@@ -36,7 +36,7 @@ struct Pattern {
   bool numbered = false;
 };
 
-Pattern parse(const std::string& text) {
+Pattern parse(const std::string& text, const char* option) {
   Pattern pattern;
   for (size_t i = 0; i < text.size(); ++i) {
     std::string& part = pattern.numbered ? pattern.after : pattern.before;
@@ -48,13 +48,13 @@ Pattern parse(const std::string& text) {
     const bool plain = rest.starts_with('d');
     const bool padded = rest.size() >= 3 && rest[0] == '0' && rest[1] >= '1' && rest[1] <= '9' && rest[2] == 'd';
     require(plain || padded || rest.starts_with('%'), ErrorKind::bad_input,
-            "output: '{}': after % may stand d, 03d or another %", printable(text));
+            "{}: '{}': after % may stand d, 03d or another %", option, printable(text));
     if (rest.starts_with('%')) {
       part += '%';
       ++i;
       continue;
     }
-    require(!pattern.numbered, ErrorKind::bad_input, "output: '{}' has two places for a number", printable(text));
+    require(!pattern.numbered, ErrorKind::bad_input, "{}: '{}' has two places for a number", option, printable(text));
     pattern.numbered = true;
     pattern.digits = plain ? 0 : rest[1] - '0';
     i += plain ? 1 : 3;
@@ -62,20 +62,24 @@ Pattern parse(const std::string& text) {
   return pattern;
 }
 
-/// Refuses names that promise another kind of picture.
-void require_ending(const fs::path& name, const std::string& ending) {
-  std::string given = name.extension().string();
-  std::transform(given.begin(), given.end(), given.begin(), [](unsigned char c) { return std::tolower(c); });
-  for (const char* other : {".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".ppm"})
-    require(given != other, ErrorKind::bad_input, "output: {}: {} files are written here, not {}; end the name in {}",
-            printable(name.string()), ending, given, ending);
-}
-
 }  // namespace
 
-OutputNames::OutputNames(const std::string& asked, int64_t count, const std::string& ending) : asked_(asked) {
+void require_ending(const fs::path& name, const std::string& ending, const char* option) {
+  std::string given = name.extension().string();
+  std::transform(given.begin(), given.end(), given.begin(), [](unsigned char c) { return std::tolower(c); });
+  constexpr const char* kOthers[] = {".png",  ".jpg",  ".jpeg", ".webp", ".gif",  ".bmp",        ".tif",
+                                     ".tiff", ".avif", ".ppm",  ".ckpt", ".pt",   ".pth",        ".bin",
+                                     ".gguf", ".yml",  ".yaml", ".json", ".toml", ".safetensors"};
+  for (const char* other : kOthers)
+    require(given != other || given == ending, ErrorKind::bad_input,
+            "{}: {}: {} files are written here, not {}; end the name in {}", option, printable(name.string()), ending,
+            given, ending);
+}
+
+OutputNames::OutputNames(const std::string& asked, int64_t count, const std::string& ending, const char* option)
+    : asked_(asked) {
   if (to_stdout()) return;
-  require(!asked.empty(), ErrorKind::bad_input, "output: the name is empty");
+  require(!asked.empty(), ErrorKind::bad_input, "{}: the name is empty", option);
   std::error_code error;
   if (asked.ends_with('/')) {
     fs::create_directories(asked, error);
@@ -86,12 +90,12 @@ OutputNames::OutputNames(const std::string& asked, int64_t count, const std::str
     before_ = (fs::path(asked) / "").string();
     after_ = ending;
     digits_ = 5;
-    numbered_ = true;
+    numbered_ = in_folder_ = true;
     first_ = next_number(asked, ending);
     return;
   }
-  Pattern pattern = parse(asked);
-  require_ending(asked, ending);
+  Pattern pattern = parse(asked, option);
+  require_ending(asked, ending, option);
   before_ = std::move(pattern.before);
   after_ = std::move(pattern.after);
   digits_ = pattern.digits;
@@ -108,6 +112,21 @@ OutputNames::OutputNames(const std::string& asked, int64_t count, const std::str
 fs::path OutputNames::operator[](int64_t index) const {
   if (!numbered_) return before_;
   return fmt::format("{}{:0{}}{}", before_, first_ + index, digits_, after_);
+}
+
+void OutputNames::skip_taken(int64_t index) {
+  std::error_code error;
+  while (in_folder_ && fs::exists((*this)[index], error)) ++first_;
+}
+
+fs::path OutputNames::write(int64_t index, std::span<const std::byte> bytes) {
+  for (;; ++first_) {
+    const fs::path path = (*this)[index];
+    OutputFile file(path);
+    file.write(bytes);
+    if (!in_folder_) return file.commit(), path;
+    if (file.commit_new()) return path;
+  }
 }
 
 void OutputNames::probe() const {

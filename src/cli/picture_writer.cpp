@@ -16,6 +16,8 @@ std::vector<PngText> texts(const std::string& parameters) {
   return parameters.empty() ? std::vector<PngText>{} : std::vector<PngText>{{"parameters", parameters}};
 }
 
+constexpr int64_t kMostOnSheet = 1000;  // all of them are kept until the end
+
 /// Rows of about as many pictures as there are rows.
 Image sheet_of(const std::vector<Image>& images) {
   const int count = static_cast<int>(images.size());
@@ -34,12 +36,18 @@ Image sheet_of(const std::vector<Image>& images) {
 
 PictureWriter::PictureWriter(const OutputOptions& options, int64_t count)
     : options_(options), names_(options.output, count, ".png") {
+  require(options.sheet.empty() || count <= kMostOnSheet, ErrorKind::bad_input,
+          "sheet: {} pictures are too many for one sheet; {} fit", count, kMostOnSheet);
   names_.probe();
   if (!options.save_latent.empty()) {
-    latent_names_.emplace(options.save_latent, count, ".safetensors");
+    require(options.save_latent != "-", ErrorKind::bad_input, "save_latent: a file or folder is expected, not -");
+    latent_names_.emplace(options.save_latent, count, ".safetensors", "save_latent");
     latent_names_->probe();
   }
-  if (!options.sheet.empty()) OutputFile{options.sheet};
+  if (options.sheet.empty()) return;
+  require(options.sheet != "-", ErrorKind::bad_input, "sheet: the name of a file is expected, not -");
+  require_ending(options.sheet, ".png", "sheet");
+  OutputFile{options.sheet};
 }
 
 std::string PictureWriter::write(const Image& image, const std::string& parameters) {
@@ -50,8 +58,7 @@ std::string PictureWriter::write(const Image& image, const std::string& paramete
     print_result(encode_png(image, text));
     return "standard output";
   }
-  const std::string path = names_[index].string();
-  write_png(path, image, text);
+  const std::string path = names_.write(index, encode_png(image, text)).string();
   print_result(path + '\n');
   return path;
 }
@@ -60,6 +67,7 @@ void PictureWriter::write_latent(const Tensor& latent, double scale_factor, cons
   if (!latent_names_) return;
   Latent file = to_latent_file(latent, scale_factor);
   if (!options_.no_metadata && !parameters.empty()) file.metadata["parameters"] = parameters;
+  latent_names_->skip_taken(latents_);
   calotype::write_latent((*latent_names_)[latents_++], file);
 }
 

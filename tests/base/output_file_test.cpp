@@ -115,6 +115,17 @@ TEST(OutputFile, LeavesNothingWhenTheFileMayNotGrow) {
   EXPECT_EQ(files_in(scratch / "."), 0u);
 }
 
+TEST(OutputFile, NewOnesReplaceNothing) {
+  const Scratch scratch;
+  for (const bool expected : {true, false}) {
+    OutputFile file(scratch / "picture");
+    file.write(expected ? "first" : "second");
+    EXPECT_EQ(file.commit_new(), expected);
+  }
+  EXPECT_EQ(std::filesystem::file_size(scratch / "picture"), 5u);
+  EXPECT_EQ(files_in(scratch / "."), 1u);
+}
+
 TEST(OutputFile, UnfinishedOnesCanBeRemovedAtOnce) {
   const Scratch scratch;
   OutputFile done(scratch / "done"), one(scratch / "one"), two(scratch / "two");

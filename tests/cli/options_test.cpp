@@ -54,6 +54,7 @@ TEST(Options, RefuseInOneLine) {
   EXPECT_EQ(message({"--txet", "a"}), "--txet: there is no such option; did you mean --text? See calotype test --help");
   EXPECT_EQ(message({"--count", "10"}), "count: 10 is outside of -9 .. 9");
   EXPECT_EQ(message({"a", "b"}), "calotype test: 'b' is one argument too many; see calotype test --help");
+  EXPECT_EQ(message({"a", "--", "b"}), "calotype test: 'b' is one argument too many; see calotype test --help");
   EXPECT_NE(message({"--text"}).find("--text"), std::string::npos);
 }
 
@@ -69,6 +70,9 @@ TEST(OutputNames, Patterns) {
   EXPECT_EQ(OutputNames(at("."), 1, ".png")[0].filename(), "00042.png");
   refusal(ErrorKind::bad_input, [&] { OutputNames(at("%d%d.png"), 1, ".png"); });
   refusal(ErrorKind::bad_input, [&] { OutputNames("", 1, ".png"); });
+  refusal(ErrorKind::bad_input, [&] { OutputNames(at("a.safetensors"), 1, ".png"); });
+  EXPECT_EQ(OutputNames(at("a.SafeTensors"), 1, ".safetensors")[0], at("a.SafeTensors"));
+  EXPECT_EQ(refusal(ErrorKind::bad_input, [] { OutputNames("%s", 1, ".png", "sheet"); }).find("sheet: "), 0u);
 }
 
 TEST(Display, Texts) {
