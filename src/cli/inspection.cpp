@@ -88,8 +88,10 @@ void add_parts(Inspection& found, const WeightFiles& files, const Recognised& re
   add("autoencoder", recognised.vae, [](const auto& part) { return vae_keys(part.config); });
   add("text tower", recognised.text, [](const auto& part) { return text_keys(part.config, part.inner); });
   add("image tower", recognised.image, [](const auto& part) { return image_tower_keys(part.config); });
-  for (const StoredTensor& tensor : files.tensors())
+  for (const StoredTensor& tensor : files.tensors()) {
     if (!used.contains(tensor.name)) found.left_over.push_back(tensor.name);
+    if (const int64_t count = count_not_a_number(tensor)) found.not_a_number[tensor.name] = count;
+  }
 }
 
 std::string kind_of(const Recognised& found) {
@@ -178,6 +180,14 @@ Inspection inspect_path(const fs::path& path) {
   return found;
 }
 
+void require_numbers(const fs::path& path) {
+  const Inspection found = inspect_path(path);
+  if (found.not_a_number.empty()) return;
+  const auto& [name, count] = *found.not_a_number.begin();
+  fail(ErrorKind::bad_file, "{}: {}: {} values are not numbers, so nothing can be drawn with it; the file is damaged",
+       path.string(), printable(name), count);
+}
+
 std::string to_text(const Inspection& found) {
   std::string text = fmt::format("{}: {}", printable(found.path), found.kind);
   if (found.bytes > 0) text += fmt::format(", {}", megabytes(found.bytes));
@@ -193,6 +203,12 @@ std::string to_text(const Inspection& found) {
   if (!found.prediction.empty())
     text += fmt::format("\npredicts {} ({})\ntrained with {}\ndraws {} pixels a side by itself\n", found.prediction,
                         found.prediction_source, found.noise, found.native_size);
+  if (!found.not_a_number.empty()) {
+    const auto& [name, count] = *found.not_a_number.begin();
+    text += fmt::format("\nwarning: {}: {} values are not numbers", printable(name), count);
+    if (const size_t more = found.not_a_number.size() - 1) text += fmt::format("; so in {} more tensors", more);
+    text += '\n';
+  }
   if (!found.left_over.empty())
     text += fmt::format("\nleft over: {} tensors: {}\n", found.left_over.size(), shortened(found.left_over));
   if (!found.problem.empty()) text += fmt::format("\nnothing can be drawn with it: {}\n", found.problem);
@@ -217,6 +233,7 @@ std::string to_json(const Inspection& found) {
     object["noise"] = found.noise;
     object["native_size"] = found.native_size;
   }
+  object["not_a_number"] = found.not_a_number;
   object["left_over"] = found.left_over;
   object["problem"] = as_utf8(found.problem);
   for (const auto& [key, value] : found.metadata) object["metadata"][as_utf8(key)] = as_utf8(value);

@@ -26,6 +26,7 @@ struct Inspection {
   std::string noise;
   int64_t native_size = 0;
   std::string problem;                          // why nothing can be drawn with it; empty where it can
+  std::map<std::string, int64_t> not_a_number;  // tensor -> how many of its values are none
   std::vector<std::string> left_over;           // tensors that belong to no network known here
   std::map<std::string, std::string> metadata;  // of a safetensors file
   std::string parameters;                       // of a picture: the request in it
@@ -33,6 +34,9 @@ struct Inspection {
 
 /// Throws `bad_file` for what is neither weights nor a picture.
 Inspection inspect_path(const std::filesystem::path& path);
+
+/// Looks at every weight of a file or folder. Throws `bad_file` naming a tensor with values that are no numbers.
+void require_numbers(const std::filesystem::path& path);
 
 std::string to_text(const Inspection& found);
 std::string to_json(const Inspection& found);

@@ -6,17 +6,22 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/output_file.h"
 #include "cli/commands.h"
 #include "cli/display.h"
 #include "cli/exit_code.h"
+#include "cli/files_apart.h"
 #include "cli/find_model.h"
+#include "cli/inspection.h"
 #include "cli/interrupt.h"
+#include "cli/output_names.h"
 #include "cli/picture_writer.h"
 #include "cli/previewer.h"
 #include "cli/prompts.h"
 #include "cli/run_options.h"
 #include "io/printable.h"
 #include "pipeline/decode.h"
+#include "pipeline/finite.h"
 #include "pipeline/latents.h"
 #include "pipeline/memory.h"
 #include "pipeline/parameters.h"
@@ -241,6 +246,12 @@ void decode_file(Given& given, Display& display) {
   const StableDiffusion model = open_model(given, display);
   const Tensor latents =
       from_latent_file(file, model.vae->config.scale_factor, model.vae->config.embed_dim, given.load_latent);
+  constexpr int64_t kMostSide = 16384;  // as for what is drawn
+  const int64_t cell = model.vae->config.downscale();
+  require(file.height <= kMostSide / cell && file.width <= kMostSide / cell, ErrorKind::bad_file,
+          "{}: {}x{} cells make a picture of {}x{} pixels; a side has at most {}", printable(given.load_latent),
+          file.width, file.height, file.width * cell, file.height * cell, kMostSide);
+  require_decoding_memory(*model.vae, file.height, file.width);
   const auto recipe = recipe_from(given.request.recipe);
   require(recipe.has_value(), ErrorKind::bad_input,
           "recipe: there is none named '{}'; there are diffusers, web_ui, ldm", printable(given.request.recipe, 40));
@@ -271,6 +282,26 @@ void draw_all(Given& given, Display& display) {
   writer.finish();
 }
 
+/// Refuses names that would cost the user a file, before anything is read or made.
+void check_files(const Given& given) {
+  const bool previews = given.preview.kind == "proj";
+  const std::string none;
+  const NamedFile outputs[] = {{"output", given.output.output},
+                               {"save_latent", given.output.save_latent},
+                               {"sheet", given.output.sheet},
+                               {"preview_path", previews ? given.preview.path : none}};
+  const NamedFile inputs[] = {{"model", given.model},
+                              {"vae", given.vae},
+                              {"load_latent", given.load_latent},
+                              {"prompt_file", given.prompt_file}};
+  require_apart(outputs, inputs);
+  if (!previews) return;
+  require(!given.preview.path.empty() && given.preview.path != "-", ErrorKind::bad_input,
+          "preview_path: the name of a file is expected");
+  require_ending(given.preview.path, ".png", "preview_path");
+  OutputFile{given.preview.path};
+}
+
 }  // namespace
 
 int txt2img(Arguments arguments) {
@@ -282,7 +313,14 @@ int txt2img(Arguments arguments) {
   take_size(given);
   given.run.apply();
   Display display(given.run.quiet ? DisplayStyle::none : display_style(given.run.progress));
-  given.load_latent.empty() ? draw_all(given, display) : decode_file(given, display);
+  check_files(given);
+  try {
+    given.load_latent.empty() ? draw_all(given, display) : decode_file(given, display);
+  } catch (const NotFinite&) {
+    if (!given.vae.empty()) require_numbers(given.vae);
+    require_numbers(find_model(given.model));
+    throw;
+  }
   display.clear();
   if (given.run.verbose) display.note(display.summary());
   return kSuccess;

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <cmath>
 #include <csignal>
 #include <fstream>
 
@@ -129,6 +130,71 @@ TEST_F(BadInput, ClosedStreamsSpoilNoPicture) {
   EXPECT_EQ(left(), (std::set<std::string>{"a.latent", "a.png"}));
   EXPECT_EQ(read_image(at("a.png")).width, 64);
   EXPECT_EQ(Safetensors(at("a.latent")).tensors().size(), 2u);
+}
+
+TEST_F(BadInput, OutputsThatWouldCostAFile) {
+  const std::string whole = file_text(model_);
+  expect_refusal(drawing({"-p", "a", "-o", model_.string()}), 2, "is read as the model");
+  expect_refusal(drawing({"-p", "a", "-o", at("a.ckpt")}), 2, ".png files are written here, not .ckpt");
+  expect_refusal(drawing({"-p", "a", "--save-latent", model_.string()}), 2, "is read as the model");
+  expect_refusal(drawing({"-p", "a", "-o", at("a.png"), "--sheet", at("./a.png")}), 2, "is the output too");
+  expect_refusal(drawing({"-p", "a", "-o", at("a.png"), "--save-latent", at("b.png")}), 2, "save_latent: ");
+  expect_refusal(drawing({"-p", "a", "-o", at("a.png"), "--save-latent", "-"}), 2, "save_latent: ");
+  expect_refusal(drawing({"-p", "a", "-o", at("a.png"), "--sheet", "-"}), 2, "sheet: ");
+  expect_refusal(drawing({"-p", "a", "-o", at("a.png"), "--preview", "proj", "--preview-path", ""}), 2, "preview_path");
+  expect_refusal(drawing({"-p", "a", "-o", at("a.png"), "--preview", "proj", "--preview-path", at("no/p.png")}), 7,
+                 "cannot be written");
+  EXPECT_EQ(file_text(model_), whole);
+}
+
+TEST_F(BadInput, RunsInOneFolderKeepEachOthersPictures) {
+  std::filesystem::create_directory(at("out"));
+  const Start start = drawing({"-p", "a", "-b", "12", "-o", at("out"), "--progress", "none", "-q"});
+  Process first(start), second(start);
+  const std::string names = first.finish().output + second.finish().output;
+  EXPECT_EQ(std::count(names.begin(), names.end(), '\n'), 24);
+  const std::filesystem::directory_iterator files(at("out"));
+  EXPECT_EQ(std::distance(begin(files), end(files)), 24);
+}
+
+/// A copy of the tiny model in which all bytes of one tensor are `byte`.
+std::string spoilt(const std::filesystem::path& model, const std::string& prefix, char byte) {
+  std::string text = file_text(model);
+  const Safetensors file(model);
+  for (const StoredTensor& tensor : file.tensors())
+    if (tensor.name.starts_with(prefix)) {
+      std::fill_n(
+          text.end() - (file.tensors().back().bytes.data() + file.tensors().back().bytes.size() - tensor.bytes.data()),
+          tensor.bytes.size(), byte);
+      break;
+    }
+  return text;
+}
+
+TEST_F(BadInput, WeightsThatAreNoNumbers) {
+  std::filesystem::copy(at("tiny.yaml"), at("spoilt.yaml"));
+  for (const char* prefix : {"model.diffusion_model.out.2.bias", "first_stage_model.decoder.conv_out.bias",
+                             "cond_stage_model.model.ln_final.bias"}) {
+    scratch_.write("spoilt.safetensors", spoilt(model_, prefix, '\xff'));
+    expect_refusal(with_model(at("spoilt.safetensors")), 3, std::string(prefix) + ": ",
+                   {"spoilt.safetensors", "spoilt.yaml"});
+    const Finished told = run_program({{"inspect", at("spoilt.safetensors")}});
+    EXPECT_EQ(told.code, 0);
+    EXPECT_NE(told.output.find(std::string("warning: ") + prefix), std::string::npos) << told.output;
+  }
+}
+
+TEST_F(BadInput, LatentsThatCannotBeDecoded) {
+  const auto decoding = [&](Shape shape, float value) {
+    const std::vector<float> values(static_cast<size_t>(shape.count()), value);
+    const std::vector<StoredTensor> tensors{
+        {"latent_tensor", StoredType::f32, shape, std::as_bytes(std::span(values))}};
+    write_safetensors(at("latent"), tensors, {});
+    return drawing({"--load-latent", at("latent"), "-o", at("a.png"), "--progress", "none"});
+  };
+  expect_refusal(decoding({1, 4, 8, 8}, NAN), 3, "256 of 256 values are no finite numbers", {"latent"});
+  expect_refusal(decoding({1, 4, 3000, 1}, 0), 3, "a side has at most 16384", {"latent"});
+  expect_refusal(decoding({1, 3, 8, 8}, 0), 3, "latents of 3 channels", {"latent"});
 }
 
 TEST_F(BadInput, InterruptsEndCleanly) {
