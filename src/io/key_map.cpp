@@ -1,6 +1,7 @@
 #include "io/key_map.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/error.h"
 

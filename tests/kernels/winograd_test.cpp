@@ -1,5 +1,7 @@
 #include "kernels/winograd.h"
 
+#include <algorithm>
+
 #include "kernels/testing.h"
 
 namespace calotype::kernels {

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "base/formula.h"
 #include "io/safetensors.h"
 #include "load/formula_file.h"
