@@ -8,6 +8,7 @@ namespace calotype {
 namespace {
 
 Shape with_last(const Shape& shape, int64_t last) {
+  check(shape.rank() > 0, "a scalar has no last axis");
   std::vector<int64_t> extents(shape.begin(), shape.end());
   extents.back() = last;
   return Shape(extents);
