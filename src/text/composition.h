@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace calotype {
+
+/// One of the texts that guidance adds up, and how strongly it counts.
+struct ComposedPart {
+  std::string text;
+  double weight = 1;
+};
+
+/// The parts between the words AND, at least one. A part that ends in ": number" has that weight; blanks at its end go,
+/// those at its beginning stay (Liu et al. 2022, as the web interface writes it).
+std::vector<ComposedPart> read_composition(std::string_view prompt);
+
+}  // namespace calotype
