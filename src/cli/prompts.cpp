@@ -9,6 +9,7 @@
 #include <iostream>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <random>
 #include <sstream>
 
 #include "base/error.h"
@@ -29,7 +30,7 @@ std::string read_some(std::istream& stream, size_t most) {
 }
 
 /// A JSON value as the command line would have it.
-std::string text_of(const nlohmann::json& value, const std::string& name) {
+std::string option_text(const nlohmann::json& value, const std::string& name) {
   if (value.is_string()) return value.get<std::string>();
   if (value.is_array()) {
     std::string list;
@@ -41,19 +42,17 @@ std::string text_of(const nlohmann::json& value, const std::string& name) {
   return value.dump();
 }
 
-void overrule(TextToImage& request, const std::string& line, const std::string& where) {
+std::vector<std::pair<std::string, std::string>> values_of(const std::string& line) {
+  if (!line.starts_with('{')) return {{"prompt", line}};
   nlohmann::json object;
   try {
-    object = parse_json(line, where);
+    object = parse_json(line, "a JSON object");
   } catch (const Error& error) {
     fail(ErrorKind::bad_input, "{}", error.what());
   }
-  const std::vector<Field> table = fields(request);
-  for (const auto& [name, value] : object.items()) {
-    const Field* field = find(table, name);
-    require(field != nullptr, ErrorKind::bad_input, "there is no option '{}'", printable(name, 40));
-    set(*field, text_of(value, name));
-  }
+  std::vector<std::pair<std::string, std::string>> values;
+  for (const auto& [name, value] : object.items()) values.emplace_back(name, option_text(value, name));
+  return values;
 }
 
 }  // namespace
@@ -67,7 +66,11 @@ std::string prompt_text(const std::string& argument) {
   return text;
 }
 
-std::vector<TextToImage> read_prompt_file(const std::string& path, const TextToImage& base) {
+int64_t random_seed() {
+  return std::random_device()();
+}
+
+std::vector<PromptLine> read_prompt_file(const std::string& path) {
   std::ifstream file;
   if (path != "-") {
     std::error_code error;
@@ -79,24 +82,34 @@ std::vector<TextToImage> read_prompt_file(const std::string& path, const TextToI
   const std::string text = read_some(path == "-" ? std::cin : file, kMostFile);
   require(text.size() <= kMostFile, ErrorKind::bad_file, "{}: a prompt file has at most {} bytes", printable(path),
           kMostFile);
-  std::vector<TextToImage> requests;
+  std::vector<PromptLine> found;
   std::istringstream lines(text);
   int64_t number = 0;
   for (std::string line; std::getline(lines, line);) {
     ++number;
     while (line.ends_with('\r') || line.ends_with(' ')) line.pop_back();
     if (line.empty() || line.starts_with('#')) continue;
-    TextToImage request = base;
     const std::string where = fmt::format("{}:{}", path, number);
     try {
-      line.starts_with('{') ? overrule(request, line, "a JSON object") : void(request.prompt = line);
+      found.push_back({where, values_of(line)});
     } catch (const Error& error) {
       fail(error.kind(), "{}: {}", printable(where), error.what());
     }
-    requests.push_back(std::move(request));
   }
-  require(!requests.empty(), ErrorKind::bad_input, "{}: there is no prompt in it", printable(path));
-  return requests;
+  require(!found.empty(), ErrorKind::bad_input, "{}: there is no prompt in it", printable(path));
+  return found;
+}
+
+void overrule(const PromptLine& line, const std::vector<Field>& table) {
+  try {
+    for (const auto& [name, value] : line.values) {
+      const Field* field = find(table, name);
+      require(field != nullptr, ErrorKind::bad_input, "there is no option '{}'", printable(name, 40));
+      set(*field, value);
+    }
+  } catch (const Error& error) {
+    fail(error.kind(), "{}: {}", printable(line.where), error.what());
+  }
 }
 
 }  // namespace calotype::cli

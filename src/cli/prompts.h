@@ -1,7 +1,8 @@
 #pragma once
 
-#include <istream>
+#include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "pipeline/request.h"
@@ -11,9 +12,54 @@ namespace calotype::cli {
 /// All of stdin ("-"), or the text itself. Throws `bad_input` beyond 1 MB.
 std::string prompt_text(const std::string& argument);
 
-/// One request a line of a prompt file ("-": stdin), each a copy of `base`: empty lines and those that begin with '#'
-/// are skipped; a line that begins with '{' is a JSON object of option names and values that overrule the command line.
-/// Throws `bad_file` where the file cannot be read or is over 16 MB, `bad_input` naming the line.
-std::vector<TextToImage> read_prompt_file(const std::string& path, const TextToImage& base);
+/// Any seed that fits 32 bits, another one each time.
+int64_t random_seed();
+
+/// A line of a prompt file: options and their values that overrule the command line, most often the prompt alone.
+struct PromptLine {
+  std::string where;  // "FILE:LINE", for messages
+  std::vector<std::pair<std::string, std::string>> values;
+};
+
+/// The lines of a prompt file ("-": stdin): empty ones and those that begin with '#' are skipped; one that begins with
+/// '{' is a JSON object of option names and values. Throws `bad_file` where the file cannot be read or is over 16 MB,
+/// `bad_input` naming the line.
+std::vector<PromptLine> read_prompt_file(const std::string& path);
+
+/// Sets what a line says. Throws `bad_input` naming the line.
+void overrule(const PromptLine& line, const std::vector<Field>& table);
+
+inline TextToImage& text_of(TextToImage& request) {
+  return request;
+}
+template <class Request>
+TextToImage& text_of(Request& request) {
+  return request.text;
+}
+
+/// What is to be drawn, a request for each prompt: the one of the command line, or those of the prompt file, each a
+/// copy of `base` with what its line overrules. A seed of -1 is chosen here; seeds go on from one prompt to the next,
+/// unless a line sets its own. `Request` has a table of `fields`.
+template <class Request>
+std::vector<Request> requests_of(Request base, const std::string& prompt_file) {
+  TextToImage& text = text_of(base);
+  int64_t next_seed = text.seed < 0 ? random_seed() : text.seed;
+  text.prompt = prompt_text(text.prompt);
+  if (prompt_file.empty()) {
+    text.seed = next_seed;
+    return {base};
+  }
+  text.seed = -1;
+  std::vector<Request> requests;
+  for (const PromptLine& line : read_prompt_file(prompt_file)) {
+    Request request = base;
+    overrule(line, fields(request));
+    TextToImage& each = text_of(request);
+    if (each.seed < 0) each.seed = next_seed;
+    next_seed += each.batch_count;
+    requests.push_back(std::move(request));
+  }
+  return requests;
+}
 
 }  // namespace calotype::cli

@@ -39,12 +39,19 @@ int64_t decoding_memory(const Vae& vae, int64_t height, int64_t width) {
 int64_t working_memory(const StableDiffusion& model, const Settled& run) {
   const NoGrad inference;
   const Measuring no_numbers;
-  const int64_t cell = model.vae->config.downscale(), channels = model.vae->config.embed_dim;
+  const int64_t cell = model.vae->config.downscale();
   const int64_t height = run.request.height / cell, width = run.request.width / cell, pictures = run.pictures();
+  const UNetConfig& unet = model.unet->config;
   const int64_t network = peak_of([&] {
     const Tensor context = Tensor::empty(
         {run.guided ? 2 * pictures : pictures, model.text->config.context_length, model.unet->config.context_dim});
-    (*model.unet)({.x = Tensor::empty({pictures, height, width, channels}), .times = {0}, .context = context});
+    const Tensor vector =
+        unet.class_input == ClassInput::vector ? Tensor::empty({pictures, unet.class_size}) : Tensor();
+    (*model.unet)({.x = Tensor::empty({pictures, height, width, unet.in_channels}),
+                   .times = {0},
+                   .context = context,
+                   .levels = {0},
+                   .vector = vector});
   });
   return std::max(network, decoding_memory(*model.vae, height, width));
 }

@@ -60,6 +60,7 @@ Infotext parameters_of(const StableDiffusion& model, const Settled& run, int64_t
   add("Seed", fmt::format("{}", request.seeds[index]));
   add("Size", fmt::format("{}x{}", request.width, request.height));
   add("Model", model.name);
+  info.settings.insert(info.settings.end(), run.settings.begin(), run.settings.end());
   add("RNG", "CPU");
   if (request.guidance_rescale > 0) add("Guidance rescale", fmt::format("{:g}", request.guidance_rescale));
   if (grid) add("Spacing", request.spacing);

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "io/printable.h"
+#include "pipeline/model_kind.h"
 
 namespace calotype {
 namespace {
@@ -192,13 +193,11 @@ std::vector<Field> fields(TextToImage& request) {
 }
 
 Settled settle(const StableDiffusion& model, const TextToImage& asked) {
-  const UNetConfig& unet = model.unet->config;
-  require(unet.in_channels == model.vae->config.embed_dim && unet.class_input == ClassInput::none,
-          ErrorKind::unsupported,
-          "{}: text to image needs a network that takes latents alone; this one ({}) takes {} "
-          "channels and {}",
-          model.name, name_of(model.family), unet.in_channels,
-          unet.class_input == ClassInput::none ? "no class" : "a class");
+  require_kind(model, "txt2img", {ModelKind::plain});
+  return settle_text(model, asked);
+}
+
+Settled settle_text(const StableDiffusion& model, const TextToImage& asked) {
   Settled run{.request = asked};
   TextToImage& request = run.request;
   if (request.width == 0) request.width = model.native_size();

@@ -1,13 +1,17 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "diffusion/samplers.h"
+#include "io/image.h"
 #include "load/stable_diffusion.h"
 #include "pipeline/field.h"
+#include "pipeline/scene.h"
 #include "text/tokenizer.h"
 
 namespace calotype {
@@ -47,16 +51,26 @@ struct Settled {
   SamplerOptions options = {};
   TokenizerRules tokenizer = TokenizerRules::open_clip;
   bool guided = true;  // does the network see the negative prompt at all?
+
+  // What other pipelines than text to image set. They refer to the model, which must outlive the request.
+  Prepare prepare = {};                                            // empty: noise alone
+  std::function<Image(Image decoded, int64_t index)> finish = {};  // what is done to a decoded picture; empty: nothing
+  std::vector<std::pair<std::string, std::string>> settings = {};  // more of what is written into pictures
+
   int64_t pictures() const { return request.batch_count; }
 };
 
-/// Fills in what was left open and checks every field. Throws `bad_input` naming field, value and what is allowed.
+/// Fills in what was left open and checks every field. Throws `bad_input` naming field, value and what is allowed,
+/// `unsupported` for a model that draws from more than text.
 ///
 /// What suits: DPM++ 2M takes Karras levels, the other samplers their class' own grid (recipe web_ui: what the web
 /// interface takes). A model trained to zero signal at its last step (v, zero terminal SNR) must be called there and
 /// gains nothing between sigma 13 and its last level of 4096, where Karras would spend 13 of 20 steps: it takes the
 /// trailing grid, or sgm_uniform, its equal in the web interface (Lin et al. 2023, section 3.3).
 Settled settle(const StableDiffusion& model, const TextToImage& asked);
+
+/// The same for other pipelines, which have asked for the kind of model they need.
+Settled settle_text(const StableDiffusion& model, const TextToImage& asked);
 
 /// The noise levels that the model was trained on. Throws `unsupported` for a schedule of an unknown name.
 NoiseSchedule schedule_of(const NoiseProcess& noise);

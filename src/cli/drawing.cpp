@@ -1,0 +1,190 @@
+#include "cli/drawing.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "base/error.h"
+#include "base/output_file.h"
+#include "cli/find_model.h"
+#include "cli/inspection.h"
+#include "cli/interrupt.h"
+#include "cli/output_names.h"
+#include "io/printable.h"
+#include "pipeline/decode.h"
+#include "pipeline/draw.h"
+#include "pipeline/finite.h"
+#include "pipeline/latents.h"
+#include "pipeline/memory.h"
+#include "pipeline/parameters.h"
+
+namespace calotype::cli {
+namespace {
+
+/// Draws all wishes and writes each picture as soon as it is done.
+class Drawer {
+ public:
+  Drawer(const StableDiffusion& model, const DrawingOptions& given, Display& display, PictureWriter& writer,
+         int64_t count)
+      : model_(model),
+        given_(given),
+        display_(display),
+        writer_(writer),
+        preview_(given.preview, *model.vae),
+        count_(count) {
+    watcher_.on_phase = [this](const char* phase) {
+      stop_if_interrupted();
+      display_.phase(phase);
+    };
+    watcher_.on_step = [this](const Progress& at) {
+      stop_if_interrupted();
+      preview_.show(at, display_);
+      display_.step(static_cast<int64_t>(at.index) + 1, static_cast<int64_t>(at.count));
+    };
+    watcher_.on_warning = [this](const std::string& line) {
+      if (line != last_warning_) display_.note("calotype: warning: " + line);  // once, not for every picture
+      last_warning_ = line;
+    };
+  }
+
+  void draw(const Wish& wish) {
+    for (int64_t first = 0; first < wish.count; first += given_.batch_size) {
+      const int64_t some = std::min(given_.batch_size, wish.count - first);
+      if (count_ > 1)
+        display_.set_prefix(some == 1 ? fmt::format("picture {}/{}", drawn_ + 1, count_)
+                                      : fmt::format("pictures {}-{}/{}", drawn_ + 1, drawn_ + some, count_));
+      draw_together(wish.settle(model_, first, some));
+    }
+  }
+
+ private:
+  void draw_together(const Settled& run) {
+    preview_.restart();
+    const Tensor latents = draw_latents(model_, run, watcher_);
+    trim_allocator();  // the decoder's tensors are of other sizes
+    for (int64_t i = 0; i < run.pictures(); ++i, ++drawn_) {
+      const std::string parameters = write_infotext(parameters_of(model_, run, i));
+      const Tensor latent = latents.rows(i, 1);
+      writer_.write_latent(latent, model_.vae->config.scale_factor, parameters);
+      watcher_.phase("decode");
+      const Image image = finished_picture(model_, run, latent, i);
+      watcher_.phase("save");
+      display_.clear();
+      const std::string path = writer_.write(image, parameters);
+      if (!given_.run.quiet)
+        display_.note(fmt::format("{}: seed {}, {}x{}, {}", path, run.request.seeds[i], image.width, image.height,
+                                  run.sampler->title));
+    }
+  }
+
+  const StableDiffusion& model_;
+  const DrawingOptions& given_;
+  Display& display_;
+  PictureWriter& writer_;
+  Previewer preview_;
+  Watcher watcher_;
+  int64_t count_, drawn_ = 0;
+  std::string last_warning_;
+};
+
+void decode_file(const DrawingOptions& given, const std::string& asked_recipe, Display& display) {
+  const Latent file = read_latent(given.load_latent);
+  PictureWriter writer(given.output, file.batch);
+  const StableDiffusion model = open_model(given, display);
+  const Tensor latents =
+      from_latent_file(file, model.vae->config.scale_factor, model.vae->config.embed_dim, given.load_latent);
+  constexpr int64_t kMostSide = 16384;  // as for what is drawn
+  const int64_t cell = model.vae->config.downscale();
+  require(file.height <= kMostSide / cell && file.width <= kMostSide / cell, ErrorKind::bad_file,
+          "{}: {}x{} cells make a picture of {}x{} pixels; a side has at most {}", printable(given.load_latent),
+          file.width, file.height, file.width * cell, file.height * cell, kMostSide);
+  require_decoding_memory(*model.vae, file.height, file.width);
+  const auto recipe = recipe_from(asked_recipe);
+  require(recipe.has_value(), ErrorKind::bad_input,
+          "recipe: there is none named '{}'; there are diffusers, web_ui, ldm", printable(asked_recipe, 40));
+  const auto parameters = file.metadata.find("parameters");
+  for (int64_t i = 0; i < file.batch; ++i) {
+    stop_if_interrupted();
+    display.phase("decode");
+    const Image image = decode_latent(*model.vae, latents.rows(i, 1), *recipe);
+    display.clear();
+    writer.write(image, parameters == file.metadata.end() ? "" : parameters->second);
+  }
+  writer.finish();
+}
+
+void draw_all(const DrawingOptions& given, const std::vector<Wish>& wishes, Display& display) {
+  int64_t count = 0;
+  for (const Wish& wish : wishes) count += wish.count;
+  PictureWriter writer(given.output, count);
+  const StableDiffusion model = open_model(given, display);
+  std::set<std::array<int64_t, 4>> measured;
+  for (const Wish& wish : wishes) {
+    const Settled run = wish.settle(model, 0, std::min(given.batch_size, wish.count));
+    if (measured.insert({run.request.width, run.request.height, run.pictures(), run.guided}).second)
+      require_memory(model, run);
+  }
+  Drawer drawer(model, given, display, writer, count);
+  for (const Wish& wish : wishes) drawer.draw(wish);
+  writer.finish();
+}
+
+/// Refuses names that would cost the user a file, before anything is read or made.
+void check_files(const DrawingOptions& given, const std::vector<NamedFile>& more) {
+  const bool previews = given.preview.kind == "proj";
+  const std::string none;
+  const NamedFile outputs[] = {{"output", given.output.output},
+                               {"save_latent", given.output.save_latent},
+                               {"sheet", given.output.sheet},
+                               {"preview_path", previews ? given.preview.path : none}};
+  std::vector<NamedFile> inputs = {{"model", given.model},
+                                   {"vae", given.vae},
+                                   {"load_latent", given.load_latent},
+                                   {"prompt_file", given.prompt_file}};
+  inputs.insert(inputs.end(), more.begin(), more.end());
+  require_apart(outputs, inputs);
+  if (!previews) return;
+  require(!given.preview.path.empty() && given.preview.path != "-", ErrorKind::bad_input,
+          "preview_path: the name of a file is expected");
+  require_ending(given.preview.path, ".png", "preview_path");
+  OutputFile{given.preview.path};
+}
+
+/// Runs `work` with threads, progress and files as the options say.
+void run_with(const DrawingOptions& given, const std::vector<NamedFile>& inputs,
+              const std::function<void(Display&)>& work) {
+  given.run.apply();
+  Display display(given.run.quiet ? DisplayStyle::none : display_style(given.run.progress));
+  check_files(given, inputs);
+  try {
+    work(display);
+  } catch (const NotFinite&) {
+    if (!given.vae.empty()) require_numbers(given.vae);
+    require_numbers(find_model(given.model));
+    throw;
+  }
+  display.clear();
+  if (given.run.verbose) display.note(display.summary());
+}
+
+}  // namespace
+
+TextToImage part_of(const TextToImage& request, int64_t first, int64_t count) {
+  TextToImage part = request;
+  part.seed = request.seed + first;
+  part.batch_count = count;
+  return part;
+}
+
+void draw_wishes(const DrawingOptions& options, const std::vector<NamedFile>& inputs,
+                 const std::function<std::vector<Wish>()>& wishes) {
+  run_with(options, inputs, [&](Display& display) { draw_all(options, wishes(), display); });
+}
+
+void decode_latents(const DrawingOptions& options, const std::string& recipe) {
+  run_with(options, {}, [&](Display& display) { decode_file(options, recipe, display); });
+}
+
+}  // namespace calotype::cli

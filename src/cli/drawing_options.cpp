@@ -1,0 +1,115 @@
+#include "cli/drawing_options.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/error.h"
+#include "cli/find_model.h"
+#include "diffusion/prediction.h"
+#include "io/printable.h"
+
+namespace calotype::cli {
+namespace {
+
+void add_model(Options& options, DrawingOptions& given) {
+  options.add(
+      "Model",
+      {
+          {.name = "model",
+           .options = "-m,--model",
+           .help = "a .safetensors file in the original layout, or a diffusers folder",
+           .value = &given.model,
+           .unset = "the bundled one"},
+          {.name = "vae", .options = "--vae", .help = "a file to take the autoencoder from", .value = &given.vae},
+          {.name = "prediction",
+           .options = "--prediction",
+           .help = "what the network predicts, where the file is wrong about it: epsilon, v_prediction",
+           .value = &given.prediction},
+          {.name = "variant",
+           .options = "--variant",
+           .help = "of a folder's files, such as fp16",
+           .value = &given.variant},
+      });
+}
+
+void add_output(Options& options, DrawingOptions& given) {
+  options.add("Output",
+              {
+                  {.name = "output",
+                   .options = "-o,--output",
+                   .help = "a file, a pattern with %d or %03d, a folder/, or - for PNG on stdout; the path of "
+                           "each picture goes to stdout",
+                   .value = &given.output.output},
+                  {.name = "sheet",
+                   .options = "--sheet",
+                   .help = "all pictures of the run on one sheet too",
+                   .value = &given.output.sheet},
+                  {.name = "save_latent",
+                   .options = "--save-latent",
+                   .help = "each picture's latents before decoding; named like --output",
+                   .value = &given.output.save_latent},
+                  {.name = "load_latent",
+                   .options = "--load-latent",
+                   .help = "decode this file, draw nothing",
+                   .value = &given.load_latent},
+                  {.name = "no_metadata",
+                   .options = "--no-metadata",
+                   .help = "leave the request out of the picture",
+                   .value = &given.output.no_metadata},
+              });
+}
+
+}  // namespace
+
+void DrawingOptions::add_to(Options& options, std::vector<Field> request_fields) {
+  const auto after = std::ranges::find(request_fields, "negative_prompt", &Field::name);
+  request_fields.insert(after == request_fields.end() ? after : after + 1,
+                        {.name = "prompt_file",
+                         .options = "--prompt-file,--from-file",
+                         .help = "one prompt a line, - is stdin; '#' begins a comment, '{' a JSON object of "
+                                 "options that overrule these",
+                         .value = &prompt_file});
+  request_fields.push_back(
+      {.name = "size", .options = "--size", .help = "WIDTHxHEIGHT, instead of the two", .value = &size});
+  request_fields.push_back({.name = "batch_size",
+                            .options = "--batch-size",
+                            .help = "pictures drawn at once: more take more memory; they are the same",
+                            .value = &batch_size,
+                            .low = 1,
+                            .high = 64});
+  options.add("Picture", std::move(request_fields));
+  add_model(options, *this);
+  add_output(options, *this);
+  preview.add_to(options);
+  run.add_to(options);
+}
+
+void DrawingOptions::take_size(const std::vector<Field>& request_fields) const {
+  if (size.empty()) return;
+  const size_t by = size.find_first_of("xX");
+  require(by != std::string::npos, ErrorKind::bad_input, "size: '{}' is not of the form WIDTHxHEIGHT",
+          printable(size, 40));
+  set(*find(request_fields, "width"), size.substr(0, by));
+  set(*find(request_fields, "height"), size.substr(by + 1));
+}
+
+StableDiffusion open_model(const DrawingOptions& given, Display& display) {
+  OpenOptions options{.vae = given.vae, .variant = given.variant};
+  if (!given.prediction.empty()) {
+    options.prediction = prediction_from(given.prediction);
+    require(options.prediction.has_value(), ErrorKind::bad_input,
+            "prediction: there is none named '{}'; there are epsilon, v_prediction, sample",
+            printable(given.prediction, 40));
+  }
+  display.phase("load");
+  const std::filesystem::path path = find_model(given.model);
+  StableDiffusion model = open_stable_diffusion(path, options);
+  if (given.run.verbose)
+    display.note(fmt::format("{}: {}, {} ({})", path.lexically_normal().string(), name_of(model.family),
+                             name_of(model.prediction), model.prediction_source));
+  return model;
+}
+
+}  // namespace calotype::cli

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/display.h"
+#include "cli/options.h"
+#include "cli/picture_writer.h"
+#include "cli/previewer.h"
+#include "cli/run_options.h"
+#include "load/stable_diffusion.h"
+
+namespace calotype::cli {
+
+/// What every command that draws takes, whatever it draws from.
+struct DrawingOptions {
+  std::string prompt_file, size, model, prediction, vae, variant, load_latent;
+  int64_t batch_size = 1;
+  OutputOptions output;
+  PreviewOptions preview;
+  RunOptions run;
+
+  /// The fields of the request under "Picture", `size` and a file of prompts among them, and all that does not depend
+  /// on the request under headings of their own.
+  void add_to(Options& options, std::vector<Field> request_fields);
+  /// Sets width and height from `size`, where that was given. Throws `bad_input`.
+  void take_size(const std::vector<Field>& request_fields) const;
+};
+
+/// Opens the model that is to draw, with a note on how it was read where that was asked for.
+StableDiffusion open_model(const DrawingOptions& options, Display& display);
+
+}  // namespace calotype::cli
