@@ -2,24 +2,10 @@
 #include <cmath>
 #include <utility>
 
-#include "diffusion/combine.h"
 #include "diffusion/sampler.h"
-#include "tensor/history.h"
+#include "ops/combine.h"
 
 namespace calotype {
-namespace {
-
-Tensor clamped(const Tensor& x, double limit) {
-  Tensor y = Tensor::empty(x.shape(), x.dtype());
-  for_float(x.dtype(), [&]<class T>() {
-    const T bound = static_cast<T>(limit);
-    std::ranges::transform(x.view<T>(), y.edit<T>().begin(), [&](T value) { return std::clamp(value, -bound, bound); });
-  });
-  return not_differentiable("clamped", y, {x});
-}
-
-}  // namespace
-
 /// Denoising diffusion implicit models (Song et al. 2021, equation 12). The coordinates are variance preserving; eta 0
 /// is deterministic, eta 1 is DDPM.
 Tensor ddim(const Sampling& run, Tensor x) {

@@ -1,8 +1,8 @@
 #include <cmath>
 #include <utility>
 
-#include "diffusion/combine.h"
 #include "diffusion/sampler.h"
+#include "ops/combine.h"
 
 namespace calotype {
 

@@ -2,8 +2,8 @@
 #include <cmath>
 #include <numbers>
 
-#include "diffusion/combine.h"
 #include "diffusion/sampler.h"
+#include "ops/combine.h"
 
 namespace calotype {
 namespace {

@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "diffusion/combine.h"
 #include "diffusion/sigmas.h"
+#include "ops/combine.h"
 
 namespace calotype {
 namespace {
@@ -193,7 +193,11 @@ Tensor first_state(const Plan& plan, const Tensor& noise) {
 }
 
 Tensor first_state(const Plan& plan, const Tensor& noise, const Tensor& clean) {
-  return combine({{plan.start.signal, clean}, {plan.start.noise, noise}});
+  return noised(clean, noise, plan.start);
+}
+
+Tensor noised(const Tensor& clean, const Tensor& noise, const Level& at) {
+  return combine({{at.signal, clean}, {at.noise, noise}});
 }
 
 }  // namespace calotype

@@ -83,8 +83,16 @@ struct Plan {
 /// Throws `bad_input`, naming the field, its value and the allowed ones.
 Plan make_plan(const NoiseSchedule& schedule, GridFamily family, const PlanRequest& request);
 
-/// The state a run begins with; all [B,H,W,C], `noise` of unit variance.
+/// The state a run from noise alone begins with; [B,H,W,C], `noise` of unit variance.
 Tensor first_state(const Plan& plan, const Tensor& noise);
+/// The state a run begins with that keeps something of `clean`, a scaled latent: image to image, and whatever stands on
+/// it. The plan must have been made with `PlanRequest::strength`, which each recipe reads in its own way and which
+/// leaves out the first steps; then
+///     plan = make_plan(schedule, sampler.family, request);  x = sampler.run({.plan = plan, ..}, first_state(plan,
+///     noise, clean))
+/// holds for every sampler. What a mask keeps is brought to the level of a step in the same way: `noised(.., step.to)`.
 Tensor first_state(const Plan& plan, const Tensor& noise, const Tensor& clean);
+/// `clean` at a level: for `Sampling::after_step`, where what is kept is put back. In the coordinates of `at`.
+Tensor noised(const Tensor& clean, const Tensor& noise, const Level& at);
 
 }  // namespace calotype

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "diffusion/combine.h"
+#include "ops/combine.h"
 
 namespace calotype {
 namespace {

@@ -1,7 +1,7 @@
 #include "pipeline/decode.h"
 
-#include "diffusion/combine.h"
 #include "io/pixels.h"
+#include "ops/combine.h"
 #include "pipeline/finite.h"
 
 namespace calotype {

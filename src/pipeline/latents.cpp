@@ -1,6 +1,6 @@
 #include "pipeline/latents.h"
 
-#include "diffusion/combine.h"
+#include "ops/combine.h"
 #include "ops/structure.h"
 
 namespace calotype {

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "base/random.h"
-#include "diffusion/combine.h"
+#include "ops/combine.h"
 
 namespace calotype {
 namespace {

@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "base/error.h"
-#include "diffusion/combine.h"
 #include "diffusion/noise.h"
 #include "diffusion/samplers.h"
 #include "diffusion/sigmas.h"
+#include "ops/combine.h"
 #include "ops/structure.h"
 
 namespace calotype {

@@ -1,5 +1,6 @@
 #include "ops/activation.h"
 #include "ops/arithmetic.h"
+#include "ops/combine.h"
 #include "ops/gradient_cases.h"
 #include "ops/reduce.h"
 
@@ -30,6 +31,7 @@ std::vector<GradientCase> elementwise_cases() {
       {"operator*", [](Inputs in) { return 3.0 * in[0]; }, {x}},
       {"affine", [](Inputs in) { return affine(in[0], -0.7, 0.3); }, {x}},
       {"scale_pictures", [=](Inputs in) { return scale_pictures(in[0], factors); }, {x}},
+      {"combine", [=](Inputs in) { return combine({{-0.7, in[0]}, {factors, in[1]}}); }, {x, y}},
       {"exp", [](Inputs in) { return exp(in[0]); }, {x}},
       {"add_row", [](Inputs in) { return add_row(in[0], in[1]); }, {x, rows}},
       {"repeat", [](Inputs in) { return repeat(in[0], 3); }, {x}},

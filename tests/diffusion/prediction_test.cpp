@@ -1,13 +1,9 @@
-#include "diffusion/combine.h"
-
-#include <algorithm>
-#include <vector>
+#include "diffusion/prediction.h"
 
 #include <gtest/gtest.h>
 
-#include "base/error.h"
-#include "diffusion/prediction.h"
-#include "tensor/backward.h"
+#include <algorithm>
+#include <vector>
 
 namespace calotype {
 namespace {
@@ -15,29 +11,6 @@ namespace {
 Tensor values(std::vector<double> list) {
   const int64_t count = static_cast<int64_t>(list.size());
   return Tensor::from<double>(list, {2, count / 2});
-}
-
-TEST(Combine, AddsWhatIsWeighted) {
-  const Tensor y = combine({{2, values({1, 2, 3, 4})}, {std::vector<double>{10, -1}, values({1, 1, 1, 1})}});
-  EXPECT_TRUE(std::ranges::equal(y.view<double>(), std::vector<double>{12, 14, 5, 7}));
-  EXPECT_EQ(combine({{1, Tensor::empty({0, 3})}}).count(), 0);
-}
-
-TEST(Combine, GradientsAreTheWeights) {
-  const Tensor a = values({1, 2, 3, 4}).trainable(), b = values({5, 6, 7, 8}).trainable(), fixed = values({0, 0, 0, 0});
-  const Tensor y = combine({{3, a}, {1, fixed}, {std::vector<double>{-2, 4}, b}, {0.5, a}});
-  const Gradients gradients = backward(y, values({1, 1, 1, 10}));
-  const Tensor da = gradients.of(a), db = gradients.of(b);
-  EXPECT_TRUE(std::ranges::equal(da.view<double>(), std::vector<double>{3.5, 3.5, 3.5, 35}));
-  EXPECT_TRUE(std::ranges::equal(db.view<double>(), std::vector<double>{-2, -2, 4, 40}));
-}
-
-TEST(Combine, RefusesOtherShapesAndTypes) {
-  const Tensor x = Tensor::zeros({2, 3});
-  EXPECT_THROW(combine({{1, x}, {1, Tensor::zeros({3, 2})}}), Error);
-  EXPECT_THROW(combine({{1, x}, {1, Tensor::zeros({2, 3}, DType::f64)}}), Error);
-  EXPECT_THROW(combine({{std::vector<double>{1, 2, 3}, x}}), Error);
-  EXPECT_THROW(combine({}), Error);
 }
 
 TEST(Predictions, EveryOneLeadsBackToTheCleanLatent) {
