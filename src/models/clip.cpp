@@ -17,6 +17,22 @@ std::vector<ClipBlock> make_blocks(const Params& p, int64_t layers, int64_t widt
   return blocks;
 }
 
+/// Token embeddings [n, width] with other vectors in some places.
+Tensor with_inserted(Tensor embeddings, std::span<const InsertedVectors> inserted) {
+  if (inserted.empty()) return embeddings;
+  check(!embeddings.tracked(), "text: inserted vectors and a trained token table do not go together");
+  const int64_t width = embeddings.dim(1);
+  const std::span<float> values = embeddings.edit<float>();
+  for (const InsertedVectors& some : inserted) {
+    const Tensor vectors = widened(some.vectors);
+    const int64_t count = vectors.dim(0);
+    check(vectors.dim(1) == width && some.place >= 0 && some.place + count <= embeddings.dim(0),
+          "text: vectors {} do not fit place {} of {}", vectors.shape().text(), some.place, embeddings.shape().text());
+    std::ranges::copy(vectors.view<float>(), values.begin() + some.place * width);
+  }
+  return embeddings;
+}
+
 }  // namespace
 
 ClipBlock::ClipBlock(const Params& p, int64_t width, int64_t heads, int64_t mlp_width, TextActivation activation)
@@ -50,7 +66,7 @@ Tensor TextEncoder::operator()(std::span<const int32_t> ids, Run run, const Tap&
   check(tokens <= config.context_length && prompts * tokens == static_cast<int64_t>(ids.size()),
         "text: {} ids are no whole prompts of {}, of at most {}", ids.size(), tokens, config.context_length);
   check(layers <= config.layers, "text: {} blocks asked for, there are {}", layers, config.layers);
-  Tensor x = token_embedding(ids).reshape({prompts, tokens, config.width}) +
+  Tensor x = with_inserted(token_embedding(ids), run.inserted).reshape({prompts, tokens, config.width}) +
              widened(positional_embedding).rows(0, tokens).reshape({1, tokens, config.width});
   tap("embedding", x);
   for (int64_t i = 0; i < layers; ++i) {

@@ -21,6 +21,19 @@ struct ClipBlock {
   Tensor operator()(Tensor x, bool causal) const;
 };
 
+/// Vectors [n, width] that take the places of tokens, from place `place` of all that are encoded on.
+struct InsertedVectors {
+  int64_t place;
+  Tensor vectors;
+};
+
+/// How a text tower is run.
+struct TextRun {
+  int64_t layers = -1;  // blocks that run; the default is the configuration's `used_layers`
+  int64_t tokens = 0;   // ids a prompt, at most context_length, which is the default
+  std::span<const InsertedVectors> inserted = {};
+};
+
 /// CLIP's text tower: causal, 77 tokens.
 struct TextEncoder {
   TextConfig config;
@@ -31,12 +44,9 @@ struct TextEncoder {
   Tensor text_projection;  // [width, projection_width], or none
 
   TextEncoder(const Params& p, const TextConfig& config);
-  struct Run {
-    int64_t layers = -1;  // blocks that run; the default is the configuration's `used_layers`
-    int64_t tokens = 0;   // ids a prompt, at most context_length, which is the default
-  };
+  using Run = TextRun;
   /// ids: prompts one after another -> [B, tokens, width], after the final norm.
-  Tensor operator()(std::span<const int32_t> ids, Run run = {-1, 0}, const Tap& tap = {}) const;
+  Tensor operator()(std::span<const int32_t> ids, Run run = {}, const Tap& tap = {}) const;
   /// One vector a prompt, not normalised: all blocks, the row of the greatest id, the projection. -> [B, projection]
   Tensor pooled(std::span<const int32_t> ids, int64_t tokens = 0) const;
 };

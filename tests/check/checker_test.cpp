@@ -54,7 +54,7 @@ TEST(Checker, SamplersAreTheReferences) {
 TEST(Checker, TextsAreTheReferences) {
   const Result result = checked(check_text, kData / "text");
   EXPECT_EQ(result.code, 0) << result.text;
-  EXPECT_EQ(result.lines("ok"), 1017) << result.text;
+  EXPECT_EQ(result.lines("ok"), 1202) << result.text;
 }
 
 TEST(Checker, GradientsAndOptimizersAreTheReferences) {
