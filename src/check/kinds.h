@@ -19,6 +19,7 @@ void check_networks(const Request& request, Report& report);
 void check_samplers(const Request& request, Report& report);
 void check_pipelines(const Request& request, Report& report);
 void check_text(const Request& request, Report& report);
+void check_files(const Request& request, Report& report);
 void check_training(const Request& request, Report& report);
 
 }  // namespace calotype::checker

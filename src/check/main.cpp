@@ -17,6 +17,7 @@ struct Kind {
 constexpr Kind kKinds[] = {
     {"networks", check_networks, true}, {"samplers", check_samplers, false}, {"pipelines", check_pipelines, false},
     {"text", check_text, true},         {"training", check_training, false},
+    {"files", check_files, false},
 };
 
 constexpr int kUsage = 2, kUnreadable = 3;

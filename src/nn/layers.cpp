@@ -7,12 +7,14 @@ namespace calotype {
 Linear::Linear(const Params& p, int64_t in, int64_t out, Init weight_init, Init bias_init)
     : weight(p.get("weight", {out, in}, weight_init)),
       bias(p.get("bias", {out}, bias_init)),
-      precision(p.precision()) {}
+      precision(p.precision()),
+      change(p.low_rank("weight", {out, in})) {}
 
 Linear::Linear(const Params& p, int64_t in, int64_t out, WithBias with_bias)
     : weight(p.get("weight", {out, in}, Init::kaiming(in))),
       bias(with_bias == WithBias::yes ? p.get("bias", {out}, Init::kaiming(in)) : Tensor()),
-      precision(p.precision()) {}
+      precision(p.precision()),
+      change(p.low_rank("weight", {out, in})) {}
 
 Linear Linear::zero(const Params& p, int64_t in, int64_t out) {
   return Linear(p, in, out, Init::zeros(), Init::zeros());

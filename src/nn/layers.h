@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <span>
 
 #include "nn/params.h"
@@ -12,15 +13,17 @@ namespace calotype {
 enum class WithBias { no, yes };
 
 struct Linear {
-  Tensor weight;        // [out, in]
-  Tensor bias;          // [out], or none
-  Precision precision;  // of the product; tensors are f32 either way
+  Tensor weight;                  // [out, in]
+  Tensor bias;                    // [out], or none
+  Precision precision;            // of the product; tensors are f32 either way
+  std::optional<LowRank> change;  // of the weight, by an adapter
 
   Linear(const Params& p, int64_t in, int64_t out, WithBias with_bias = WithBias::yes);
   /// A layer that begins as nothing: weight and bias zero.
   static Linear zero(const Params& p, int64_t in, int64_t out);
   Tensor operator()(const Reading& x, Epilogue epilogue = {}) const {  // [..., in] -> [..., out]
-    return linear(x, weight, bias, precision, std::move(epilogue));
+    return change ? linear(x, weight, bias, *change, precision, std::move(epilogue))
+                  : linear(x, weight, bias, precision, std::move(epilogue));
   }
 
  private:

@@ -2,9 +2,10 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
-#include "ops/linear.h"
+#include "ops/low_rank.h"
 
 namespace calotype {
 
@@ -28,6 +29,8 @@ class ParamSource {
   /// The tensor at this path, of this shape (trailing axes of 1 apart). A source that lacks it notes that and returns
   /// any tensor of the shape.
   virtual Tensor get(const std::string& path, const Shape& shape, Init init) = 0;
+  /// What runs beside the matrix of this path and shape; mostly nothing.
+  virtual std::optional<LowRank> low_rank(const std::string& path, const Shape& shape);
 };
 
 /// A path and a source: what every layer is built from, so that one constructor serves loading, training from fresh
@@ -39,9 +42,12 @@ class Params {
   Params operator/(const std::string& name) const;
   Params operator/(int64_t index) const { return *this / std::to_string(index); }
   Tensor get(const std::string& name, const Shape& shape, Init init) const;
+  std::optional<LowRank> low_rank(const std::string& name, const Shape& shape) const;
   Precision precision() const { return precision_; }
 
  private:
+  std::string path_of(const std::string& name) const;
+
   ParamSource* source_;
   std::string path_;
   Precision precision_;

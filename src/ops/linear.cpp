@@ -23,22 +23,6 @@ Sizes sizes_of(const Shape& x, const Tensor& weight, const Tensor& bias) {
   return sizes;
 }
 
-Tensor activated(Tensor x, Activation activation) {
-  switch (activation) {
-    case Activation::none:
-      return x;
-    case Activation::silu:
-      return silu(std::move(x)).tensor();
-    case Activation::gelu:
-      return gelu(x);
-    case Activation::quick_gelu:
-      return quick_gelu(x);
-    case Activation::geglu:
-      return geglu(x);
-  }
-  return x;
-}
-
 /// The products alone, in f32: everything the kernel can fold in.
 Tensor product_f32(const Reading& x, const Tensor& weight, const Tensor& bias, Precision precision, Epilogue epilogue,
                    const Shape& shape) {
@@ -79,6 +63,22 @@ Tensor product_f64(const Reading& x, const Tensor& weight, const Tensor& bias, c
 }
 
 }  // namespace
+
+Tensor activated(Tensor x, Activation activation) {
+  switch (activation) {
+    case Activation::none:
+      return x;
+    case Activation::silu:
+      return silu(std::move(x)).tensor();
+    case Activation::gelu:
+      return gelu(x);
+    case Activation::quick_gelu:
+      return quick_gelu(x);
+    case Activation::geglu:
+      return geglu(x);
+  }
+  return x;
+}
 
 Tensor linear(const Reading& x, const Tensor& weight, const Tensor& bias, Precision precision, Epilogue epilogue) {
   const Sizes sizes = sizes_of(x.shape(), weight, bias);

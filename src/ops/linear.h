@@ -20,4 +20,7 @@ struct Epilogue {
 Tensor linear(const Reading& x, const Tensor& weight, const Tensor& bias, Precision precision = Precision::f32,
               Epilogue epilogue = {});
 
+/// The activation as an op of its own.
+Tensor activated(Tensor x, Activation activation);
+
 }  // namespace calotype
