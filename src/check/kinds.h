@@ -20,6 +20,7 @@ void check_samplers(const Request& request, Report& report);
 void check_pipelines(const Request& request, Report& report);
 void check_text(const Request& request, Report& report);
 void check_files(const Request& request, Report& report);
+void check_images(const Request& request, Report& report);
 void check_training(const Request& request, Report& report);
 
 }  // namespace calotype::checker

@@ -16,8 +16,8 @@ struct Kind {
 
 constexpr Kind kKinds[] = {
     {"networks", check_networks, true}, {"samplers", check_samplers, false}, {"pipelines", check_pipelines, false},
-    {"text", check_text, true},         {"training", check_training, false},
-    {"files", check_files, false},
+    {"text", check_text, true},         {"training", check_training, false}, {"files", check_files, false},
+    {"images", check_images, false},
 };
 
 constexpr int kUsage = 2, kUnreadable = 3;

@@ -11,7 +11,6 @@
 #include "diffusion/prediction.h"
 #include "io/folder.h"
 #include "io/picture.h"
-#include "io/png.h"
 #include "io/printable.h"
 #include "io/settings.h"
 #include "load/stable_diffusion.h"
@@ -169,7 +168,7 @@ Inspection inspect_path(const fs::path& path) {
   }
   const MappedFile file(path);
   found.bytes = static_cast<int64_t>(file.bytes().size());
-  if (is_png(file.bytes())) {
+  if (is_picture(file.bytes())) {
     const Image image = read_image(path);
     found.kind = fmt::format("picture, {}x{}", image.width, image.height);
     found.parameters = read_parameters(path);

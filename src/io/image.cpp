@@ -39,28 +39,4 @@ Image oriented(Image image, int orientation) {
   return result;
 }
 
-int exif_orientation(std::span<const std::byte> data) {
-  const auto number = [&](size_t at, int bytes, bool big) -> uint32_t {
-    if (at > data.size() || data.size() - at < static_cast<size_t>(bytes)) return 0;
-    uint32_t value = 0;
-    for (int i = 0; i < bytes; ++i)
-      value = value << 8 | std::to_integer<uint32_t>(data[at + (big ? i : bytes - 1 - i)]);
-    return value;
-  };
-  const uint32_t order = number(0, 2, true);
-  const bool big = order == 0x4d4d;
-  if (!big && order != 0x4949) return 1;
-  const size_t directory = number(4, 4, big);
-  const uint32_t entries = number(directory, 2, big);
-  for (uint32_t i = 0; i < entries; ++i) {
-    const size_t entry = directory + 2 + size_t{12} * i;
-    if (entry >= data.size()) break;
-    constexpr uint32_t kOrientation = 0x0112;
-    if (number(entry, 2, big) != kOrientation) continue;
-    const uint32_t value = number(entry + 8, 2, big);
-    return value >= 1 && value <= 8 ? static_cast<int>(value) : 1;
-  }
-  return 1;
-}
-
 }  // namespace calotype

@@ -1,8 +1,6 @@
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
-#include <span>
 #include <vector>
 
 namespace calotype {
@@ -11,6 +9,12 @@ namespace calotype {
 struct Image {
   int width = 0, height = 0, channels = 0;
   std::vector<uint8_t> pixels;
+};
+
+/// Grey levels of 16 bits, row by row from the top: a depth map.
+struct Grey16 {
+  int width = 0, height = 0;
+  std::vector<uint16_t> pixels;
 };
 
 /// What a reader holds a file to before it takes memory.
@@ -24,8 +28,5 @@ Image on_white(const Image& image);
 
 /// The picture as it is to be seen, given the EXIF orientation 1..8 it was stored with; others leave it as it is.
 Image oriented(Image image, int orientation);
-
-/// The orientation that a block of EXIF data (a TIFF header first) gives; 1 where it gives none or is damaged.
-int exif_orientation(std::span<const std::byte> data);
 
 }  // namespace calotype
