@@ -2,10 +2,10 @@
 
 #include <utility>
 
-#include "diffusion/combine.h"
 #include "diffusion/guidance.h"
 #include "diffusion/noise.h"
 #include "ops/arithmetic.h"
+#include "ops/combine.h"
 #include "ops/structure.h"
 #include "pipeline/contexts.h"
 #include "pipeline/decode.h"
