@@ -18,6 +18,10 @@ class MappedFile {
   /// Keeps the mapping alive; for storages that point into it.
   std::shared_ptr<const void> owner() const { return mapping_; }
 
+  /// Gives back the pages of `bytes`, those apart that lie there only in part; reading brings them again. Bytes of no
+  /// mapped file are left alone. Thread-safe, other readers included.
+  static void let_go(std::span<const std::byte> bytes);
+
  private:
   struct Mapping;
   std::shared_ptr<const Mapping> mapping_;

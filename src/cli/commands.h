@@ -13,5 +13,6 @@ int inspect(Arguments arguments);
 int info(Arguments arguments);
 int list_samplers(Arguments arguments);
 int train(Arguments arguments);
+int bench(Arguments arguments);
 
 }  // namespace calotype::cli

@@ -2,7 +2,6 @@
 #include <tbb/version.h>
 
 #include <CLI/Version.hpp>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "base/isa.h"
@@ -11,6 +10,7 @@
 #include "cli/display.h"
 #include "cli/exit_code.h"
 #include "cli/find_model.h"
+#include "cli/machine.h"
 #include "cli/output.h"
 #include "cli/run_options.h"
 #include "kernels/conv2d.h"
@@ -18,18 +18,6 @@
 
 namespace calotype::cli {
 namespace {
-
-/// The value of a line "KEY : VALUE" of a file of the system's.
-std::string line_of(const char* file, const std::string& key) {
-  std::ifstream stream(file);
-  for (std::string line; std::getline(stream, line);)
-    if (line.starts_with(key)) {
-      const size_t colon = line.find(':');
-      const size_t value = line.find_first_not_of(" \t", colon == std::string::npos ? line.size() : colon + 1);
-      return value == std::string::npos ? "" : line.substr(value);
-    }
-  return "";
-}
 
 struct Fact {
   std::string key, value;
@@ -54,7 +42,7 @@ std::vector<Fact> facts() {
     folders += fmt::format("{}{}", folders.empty() ? "" : ", ", folder.lexically_normal().string());
   const std::string kilobytes = line_of("/proc/meminfo", "MemTotal");
   return {{"version", program_version()},
-          {"processor", line_of("/proc/cpuinfo", "model name")},
+          {"processor", processor_name()},
           {"memory", memory_text(int64_t{1024} * std::atoll(kilobytes.c_str()))},
           {"threads", fmt::format("{}", thread_count())},
           {"instruction sets", isas},

@@ -24,6 +24,7 @@ constexpr Command kCommands[] = {
     {"txt2img", "draw pictures from text", txt2img},
     {"inspect", "say what a file or folder holds", inspect},
     {"train", "train an autoencoder, a text tower or a UNet", train},
+    {"bench", "measure this machine: opening, each network, a training step", bench},
     {"samplers", "list samplers and what they do by themselves", list_samplers},
     {"info", "versions, processor, instruction sets and kernels", info},
 };

@@ -33,27 +33,50 @@ Opened open_single(const fs::path& path) {
   return open_file(path, beside ? std::vector<ModelSettings>{*beside} : std::vector<ModelSettings>{});
 }
 
+/// Passes weights on and notes where they lie.
+class NotingSource : public ParamSource {
+ public:
+  NotingSource(ParamSource& inner, MappedWeights& weights) : inner_(inner), weights_(weights) {}
+  Tensor get(const std::string& path, const Shape& shape, Init init) override {
+    const Tensor weight = inner_.get(path, shape, init);
+    weights_.add(weight);
+    return weight;
+  }
+
+ private:
+  ParamSource& inner_;
+  MappedWeights& weights_;
+};
+
+template <class Network>
+struct Built {
+  std::unique_ptr<Network> network;
+  MappedWeights weights;
+};
+
 template <class Network, class Part, class Keys>
-std::unique_ptr<Network> build(const Opened& opened, const std::optional<Part>& part, const Keys& keys,
-                               const char* name, Precision precision) {
+Built<Network> build(const Opened& opened, const std::optional<Part>& part, const Keys& keys, const char* name,
+                     Precision precision) {
   require(part.has_value(), ErrorKind::bad_file, "{}: it has no {}", opened.where, name);
   FileSource source(opened.files, keys, part->layout, part->prefix);
-  auto network = std::make_unique<Network>(Params(source, precision), part->config);
+  Built<Network> built;
+  NotingSource noting(source, built.weights);
+  built.network = std::make_unique<Network>(Params(noting, precision), part->config);
   source.check_complete(opened.where, name);
-  return network;
+  return built;
 }
 
-std::unique_ptr<UNet> build_unet(const Opened& opened, Precision precision) {
+Built<UNet> build_unet(const Opened& opened, Precision precision) {
   const auto& part = opened.found.unet;
   return build<UNet>(opened, part, unet_keys(part ? part->config : UNetConfig{}), "UNet", precision);
 }
 
-std::unique_ptr<Vae> build_vae(const Opened& opened, Precision precision = Precision::f32) {
+Built<Vae> build_vae(const Opened& opened, Precision precision = Precision::f32) {
   const auto& part = opened.found.vae;
   return build<Vae>(opened, part, vae_keys(part ? part->config : VaeConfig{}), "autoencoder", precision);
 }
 
-std::unique_ptr<TextEncoder> build_text(const Opened& opened, Precision precision = Precision::f32) {
+Built<TextEncoder> build_text(const Opened& opened, Precision precision = Precision::f32) {
   const auto& part = opened.found.text;
   if (!part) return build<TextEncoder>(opened, part, text_keys({}), "text tower", precision);
   return build<TextEncoder>(opened, part, text_keys(part->config, part->inner), "text tower", precision);
@@ -115,6 +138,12 @@ void finish(StableDiffusion& model, const Opened& unet, const std::vector<ModelS
           model.unet->config.context_dim, model.text->config.width);
 }
 
+template <class Network>
+void take(Built<Network> built, std::unique_ptr<Network>& network, MappedWeights& weights) {
+  network = std::move(built.network);
+  weights = std::move(built.weights);
+}
+
 /// A part that may lie in a file of its own: named by the user, by the yaml, or the same file.
 fs::path part_path(const fs::path& main, const std::optional<std::string>& named) {
   return named ? (main.parent_path() / *named).lexically_normal() : main;
@@ -139,11 +168,12 @@ StableDiffusion open_single_model(const fs::path& path, const OpenOptions& optio
 
   StableDiffusion model;
   model.name = path.stem().string();
-  model.unet = build_unet(main, options.precision);
+  take(build_unet(main, options.precision), model.unet, model.unet_weights);
   const fs::path vae_path = options.vae.empty() ? part_path(path, settings.back().vae_path) : options.vae;
-  model.vae = vae_path == path ? build_vae(main) : open_vae(vae_path);
+  take(vae_path == path ? build_vae(main) : build_vae(open_single(vae_path)), model.vae, model.vae_weights);
   const fs::path text_path = part_path(path, settings.back().text_path);
-  model.text = text_path == path ? build_text(main, options.precision) : open_text_encoder(text_path);
+  take(text_path == path ? build_text(main, options.precision) : build_text(open_single(text_path)), model.text,
+       model.text_weights);
   finish(model, main, settings, options);
   return model;
 }
@@ -162,9 +192,10 @@ StableDiffusion open_folder_model(const fs::path& folder, const OpenOptions& opt
   StableDiffusion model;
   model.name = fs::absolute(folder).lexically_normal().filename().string();
   const Opened unet = open("unet");
-  model.unet = build_unet(unet, options.precision);
-  model.vae = options.vae.empty() ? build_vae(open("vae")) : open_vae(options.vae);
-  model.text = build_text(open("text_encoder"), options.precision);
+  take(build_unet(unet, options.precision), model.unet, model.unet_weights);
+  take(options.vae.empty() ? build_vae(open("vae")) : build_vae(open_single(options.vae)), model.vae,
+       model.vae_weights);
+  take(build_text(open("text_encoder"), options.precision), model.text, model.text_weights);
   finish(model, unet, {settings}, options);
   return model;
 }
@@ -180,11 +211,11 @@ StableDiffusion open_stable_diffusion(const fs::path& path, const OpenOptions& o
 }
 
 std::unique_ptr<Vae> open_vae(const fs::path& file) {
-  return build_vae(open_single(file));
+  return build_vae(open_single(file)).network;
 }
 
 std::unique_ptr<TextEncoder> open_text_encoder(const fs::path& file) {
-  return build_text(open_single(file));
+  return build_text(open_single(file)).network;
 }
 
 }  // namespace calotype

@@ -7,6 +7,7 @@
 
 #include "io/recognise.h"
 #include "io/settings.h"
+#include "load/mapped_weights.h"
 #include "models/clip.h"
 #include "models/unet.h"
 #include "models/vae.h"
@@ -33,6 +34,7 @@ struct StableDiffusion {
   std::unique_ptr<UNet> unet;
   std::unique_ptr<Vae> vae;
   std::unique_ptr<TextEncoder> text;
+  MappedWeights unet_weights, vae_weights, text_weights;  // to be let go when a network's work is done
 
   /// Pixels a side at which the model was trained.
   int64_t native_size() const { return latent_size * vae->config.downscale(); }

@@ -5,6 +5,7 @@
 #include "kernels/attention.h"
 #include "ops/arithmetic.h"
 #include "ops/stored.h"
+#include "tensor/work.h"
 
 namespace calotype {
 namespace {
@@ -25,12 +26,18 @@ kernels::AttentionShape shape_of(const Tensor& q, const Tensor& k, const Tensor&
           .causal = options.causal};
 }
 
+/// One of the products of queries and keys, or of probabilities and values; what a causal mask hides counts too.
+double product_flop(const kernels::AttentionShape& s) {
+  return 2.0 * static_cast<double>(s.batch * s.heads * s.queries) * static_cast<double>(s.keys * s.width);
+}
+
 }  // namespace
 
 Tensor attention(const Tensor& query, const Tensor& k, const Tensor& v, const AttentionOptions& options) {
   const Tensor q = query.dim(0) < k.dim(0) ? repeat(query, k.dim(0) / query.dim(0)) : query;
   const kernels::AttentionShape shape = shape_of(q, k, v, options);
   const bool tracked = recording() && (q.tracked() || k.tracked() || v.tracked());
+  count_work(2 * product_flop(shape));
   Tensor y = Tensor::empty(q.shape(), q.dtype());
   Tensor log_sum = tracked ? Tensor::empty({shape.batch, shape.heads, shape.queries}, q.dtype()) : Tensor();
   for_float(q.dtype(), [&]<class T>() {
@@ -43,6 +50,7 @@ Tensor attention(const Tensor& query, const Tensor& k, const Tensor& v, const At
   });
   return recorded("attention", y, {q, k, v},
                   [shape, q = q.detach(), k = k.detach(), v = v.detach(), y, log_sum](const Tensor& dy, Wanted) {
+                    count_work(5 * product_flop(shape));
                     Tensor dq = Tensor::empty(q.shape(), dy.dtype());
                     Tensor dk = Tensor::empty(k.shape(), dy.dtype()), dv = Tensor::empty(k.shape(), dy.dtype());
                     for_float(dy.dtype(), [&]<class T>() {

@@ -4,6 +4,7 @@
 #include "ops/arithmetic.h"
 #include "ops/channel_sums.h"
 #include "ops/stored.h"
+#include "tensor/work.h"
 
 namespace calotype {
 namespace {
@@ -28,6 +29,11 @@ kernels::ConvShape shape_of(const Shape& x, const Tensor& weight, const ConvOpti
       shape.height + shape.top + shape.bottom >= shape.kernel && shape.width + shape.left + shape.right >= shape.kernel,
       "conv2d: {} is smaller than the kernel of {}", x.text(), options.kernel);
   return shape;
+}
+
+double flop_of(const kernels::ConvShape& s) {
+  const int64_t outputs = s.batch * s.out_height() * s.out_width() * s.out;
+  return 2.0 * static_cast<double>(outputs) * static_cast<double>(s.in * s.kernel * s.kernel);
 }
 
 Tensor convolve_f32(const kernels::ConvShape& shape, const Reading& x, const Tensor& weight, const Tensor& bias,
@@ -79,6 +85,7 @@ Tensor conv2d(const Reading& x, const Tensor& weight, const Tensor& bias, const 
   epilogue.add = fit_batch(epilogue.add, shape.batch, "addend");
   check(!epilogue.add || epilogue.add.shape() == result, "conv2d: {} cannot be added to {}",
         epilogue.add ? epilogue.add.shape().text() : "", result.text());
+  count_work(flop_of(shape));
   const Tensor offset = epilogue.offset;
   const Tensor add = recording() && epilogue.add && epilogue.add.tracked() ? epilogue.add : Tensor();
   const Tensor y = x.dtype() == DType::f64 && !Measuring::active()
@@ -90,6 +97,7 @@ Tensor conv2d(const Reading& x, const Tensor& weight, const Tensor& bias, const 
     if (wanted[1]) dweight = Tensor::empty(weight.shape(), dy.dtype());
     if (wanted[2]) dbias = Tensor::empty({shape.out}, dy.dtype());
     if (wanted[3]) doffset = Tensor::empty(offset.shape(), dy.dtype());
+    count_work((wanted[0] + wanted[1]) * flop_of(shape));
     const Reading read = !wanted[1] || (dy.dtype() == DType::f32 && x.as_map()) ? x : Reading(x.tensor());
     for_float(dy.dtype(), [&]<class T>() {
       const T* gradient = dy.view<T>().data();

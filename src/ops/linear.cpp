@@ -6,12 +6,14 @@
 #include "ops/activation.h"
 #include "ops/arithmetic.h"
 #include "ops/stored.h"
+#include "tensor/work.h"
 
 namespace calotype {
 namespace {
 
 struct Sizes {
   int64_t rows, in, out;  // out: rows of the weight
+  double flop() const { return 2.0 * static_cast<double>(rows * in) * static_cast<double>(out); }
 };
 
 Sizes sizes_of(const Shape& x, const Tensor& weight, const Tensor& bias) {
@@ -103,6 +105,7 @@ Tensor linear(const Reading& x, const Tensor& weight, const Tensor& bias, Precis
           epilogue.add.shape().text(), shape.text());
     epilogue.add = repeat(epilogue.add, shape.count() / epilogue.add.count());
   }
+  count_work(sizes.flop());
   const Tensor offset = epilogue.offset;
   const Tensor add = recording() && epilogue.add && epilogue.add.tracked() ? epilogue.add : Tensor();
   const Tensor y = x.dtype() == DType::f64 && !Measuring::active()
@@ -115,6 +118,7 @@ Tensor linear(const Reading& x, const Tensor& weight, const Tensor& bias, Precis
     if (wanted[1]) dweight = Tensor::empty(weight.shape(), dy.dtype());
     if (wanted[2]) dbias = Tensor::empty({sizes.out}, dy.dtype());
     if (wanted[3]) doffset = Tensor::empty(offset.shape(), dy.dtype());
+    count_work((wanted[0] + wanted[1]) * sizes.flop());
     const Tensor rows = wanted[1] ? x.tensor() : Tensor();
     for_float(dy.dtype(), [&]<class T>() {
       const T* gradient = dy.view<T>().data();

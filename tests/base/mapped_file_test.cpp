@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <fstream>
 #include <string>
 
 #include "support/scratch.h"
@@ -37,6 +38,38 @@ TEST(MappedFile, StaysWhileAnyoneOwnsIt) {
   }
   std::filesystem::remove(scratch / "a");
   EXPECT_EQ(text_of(bytes), "still here");
+}
+
+/// Pages of files that this process has in memory, in bytes.
+int64_t resident_file_bytes() {
+  std::ifstream file("/proc/self/statm");
+  int64_t size = 0, resident = 0, shared = 0;
+  file >> size >> resident >> shared;
+  return shared * 4096;
+}
+
+TEST(MappedFile, GivesPagesBackAndReadsThemAgain) {
+  constexpr int64_t kSize = int64_t{8} << 20;
+  const Scratch scratch;
+  const MappedFile file(scratch.write("a", std::string(kSize, 'x')));
+  const auto sum = [&] {
+    int64_t total = 0;
+    for (const std::byte byte : file.bytes()) total += static_cast<int64_t>(byte);
+    return total;
+  };
+  EXPECT_EQ(sum(), kSize * 'x');
+  const int64_t before = resident_file_bytes();
+  MappedFile::let_go(file.bytes().subspan(1, kSize - 2));
+  EXPECT_LE(resident_file_bytes(), before - (kSize - (1 << 18)));
+  EXPECT_EQ(sum(), kSize * 'x');
+}
+
+TEST(MappedFile, LeavesMemoryThatIsNoFileAlone) {
+  const Scratch scratch;
+  const MappedFile file(scratch.write("a", "x"));
+  const std::string text(1 << 20, 'y');
+  MappedFile::let_go(std::as_bytes(std::span(text)));
+  EXPECT_EQ(text, std::string(1 << 20, 'y'));
 }
 
 TEST(MappedFile, RefusesWhatIsNoFile) {
