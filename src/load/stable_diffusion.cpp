@@ -42,6 +42,9 @@ class NotingSource : public ParamSource {
     weights_.add(weight);
     return weight;
   }
+  std::optional<LowRank> low_rank(const std::string& path, const Shape& shape) override {
+    return inner_.low_rank(path, shape);
+  }
 
  private:
   ParamSource& inner_;
