@@ -78,9 +78,13 @@ void run(const std::string& name, const AttentionShape& s, double seconds) {
   double pairs = 0;
   for (int64_t i = 0; i < s.queries; ++i) pairs += double(visible(s, i));
   const double product = 2 * pairs * double(s.batch * s.heads * s.width);
-  const Rate forward = measure(seconds, 2 * product, [&] {
-    kernels::attention(s, data.q.data(), data.k.data(), data.v.data(), data.y.data(), data.log_sum.data());
-  });
+  const auto attend = [&](kernels::Precision precision) {
+    kernels::attention(s, data.q.data(), data.k.data(), data.v.data(), data.y.data(), data.log_sum.data(), precision);
+  };
+  const Rate forward =
+      measure(seconds, 2 * product, [&] { attend(kernels::Precision::bf16); }, kernels::Precision::bf16);
+  const std::vector<float> y = data.y;
+  attend(kernels::Precision::f32);  // what the gradient starts from
   const Rate gradient = measure(seconds, 5 * product, [&] {
     kernels::attention_gradient(s, data.q.data(), data.k.data(), data.v.data(), data.y.data(), data.log_sum.data(),
                                 data.dy.data(), data.dq.data(), data.dk.data(), data.dv.data());
@@ -93,7 +97,7 @@ void run(const std::string& name, const AttentionShape& s, double seconds) {
     const Query expected(s, data, picture, head, query);
     const int64_t at = (picture * s.queries + query) * s.heads * s.width + head * s.width;
     for (int64_t c = 0; c < s.width; ++c) {
-      forward_error.add(data.y[at + c], expected.y[c]);
+      forward_error.add(y[at + c], expected.y[c]);
       gradient_error.add(data.dq[at + c], expected.dq[c]);
     }
   }

@@ -1,4 +1,5 @@
-// Linear layers: forward with f16 weights as in a file, and both gradients.
+// Linear layers: forward with f16 weights as in a file (in bf16 where the instruction set has its
+// products), and both gradients (in f32).
 #include "kernels/linear.h"
 
 #include <fmt/format.h>
@@ -53,18 +54,22 @@ void run(const Layer& layer, double seconds) {
   std::minstd_rand engine(5);
   const auto pick = [&](int64_t count) { return static_cast<int64_t>(engine()) % count; };
 
-  const Rate forward = measure(seconds, operations, [&] {
-    kernels::Linear p{.rows = rows,
-                      .in = in,
-                      .out = out,
-                      .x = x.data(),
-                      .norm = {},
-                      .weight = {halves.data(), DType::f16},
-                      .bias = bias.data(),
-                      .y = y.data()};
-    p.activation = activation;
-    kernels::linear(p);
-  });
+  const Rate forward = measure(
+      seconds, operations,
+      [&] {
+        kernels::Linear p{.rows = rows,
+                          .in = in,
+                          .out = out,
+                          .x = x.data(),
+                          .norm = {},
+                          .weight = {halves.data(), DType::f16},
+                          .bias = bias.data(),
+                          .y = y.data()};
+        p.activation = activation;
+        p.precision = kernels::Precision::bf16;
+        kernels::linear(p);
+      },
+      kernels::Precision::bf16);
   Sampled forward_error;
   for (int i = 0; i < kSamples; ++i) {
     const int64_t r = pick(rows), o = pick(out);

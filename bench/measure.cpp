@@ -41,21 +41,21 @@ std::vector<std::string> Settings::parse(int argc, char** argv, const std::strin
   if (!isa.empty()) return {isa};
   std::vector<std::string> all;
   for (Isa choice : supported_isas())
-    if (choice != Isa::scalar && choice != Isa::avx512_bf16) all.push_back(name_of(choice));
+    if (choice != Isa::scalar) all.push_back(name_of(choice));
   return all;
 }
 
-Rate measure(double seconds, double operations, const std::function<void()>& work) {
+Rate measure(double seconds, double operations, const std::function<void()>& work, kernels::Precision precision) {
   constexpr double kPeakMs = 4;
   work();
-  double best = std::numeric_limits<double>::infinity(), wall = best, peak = kernels::peak_gflops(kPeakMs);
+  double best = std::numeric_limits<double>::infinity(), wall = best, peak = kernels::peak_gflops(kPeakMs, precision);
   const double begin = seconds_of(CLOCK_MONOTONIC);
   for (int run = 0; run < 5 || seconds_of(CLOCK_MONOTONIC) - begin < seconds; ++run) {
     const double cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID), from = seconds_of(CLOCK_MONOTONIC);
     work();
     wall = std::min(wall, seconds_of(CLOCK_MONOTONIC) - from);
     best = std::min(best, seconds_of(CLOCK_PROCESS_CPUTIME_ID) - cpu);
-    if (run % 4 == 0) peak = std::max(peak, kernels::peak_gflops(kPeakMs));
+    if (run % 4 == 0) peak = std::max(peak, kernels::peak_gflops(kPeakMs, precision));
   }
   const double gflops = operations / best * 1e-9;
   return {gflops, gflops / peak, wall * 1e3};

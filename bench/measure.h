@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "kernels/linear.h"
+
 namespace calotype::bench {
 
 /// What every benchmark is asked on its command line.
@@ -21,10 +23,11 @@ struct Settings {
 /// The best of many runs of `work`, which does `operations` floating-point operations.
 struct Rate {
   double gflops;  // of a core: by CPU time of all threads
-  double share;   // of the peak of one core, measured between the runs
+  double share;   // of the peak of one core in the precision of the work, measured between the runs
   double wall_ms;
 };
-Rate measure(double seconds, double operations, const std::function<void()>& work);
+Rate measure(double seconds, double operations, const std::function<void()>& work,
+             kernels::Precision precision = kernels::Precision::f32);
 
 /// Lines of shapes/NAME.txt: fields between semicolons, words within.
 std::vector<std::vector<std::string>> shapes(const std::string& name);

@@ -28,10 +28,6 @@ Shares shares_of(const BenchRow& row, const BenchPeaks& peaks) {
   return shares;
 }
 
-const char* name_of(Precision precision) {
-  return precision == Precision::bf16 ? "bf16" : "f32";
-}
-
 ordered_json number(const std::optional<double>& value) {
   return value ? ordered_json(*value) : ordered_json(nullptr);
 }

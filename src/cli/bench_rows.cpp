@@ -178,7 +178,7 @@ class Bench {
     const NoGrad inference;
     const int64_t cells = sizes_.small_cells;
     const auto work = [&] { model_.vae->decode(noise("z", {1, cells, cells, sizes_.vae.embed_dim})); };
-    measure("vae_decode_512", Precision::f32, gflop_of(work), kRepetitions, work);
+    measure("vae_decode_512", request_.precision, gflop_of(work), kRepetitions, work);
     trim_allocator();
   }
 
@@ -187,7 +187,7 @@ class Bench {
     const int64_t side = sizes_.small_cells * sizes_.vae.downscale();
     const Tensor picture = noise("picture", {1, side, side, sizes_.vae.in_channels});
     const auto work = [&] { model_.vae->encode(picture); };
-    measure("vae_encode_512", Precision::f32, gflop_of(work), kRepetitions, work);
+    measure("vae_encode_512", request_.precision, gflop_of(work), kRepetitions, work);
     trim_allocator();
   }
 
@@ -225,6 +225,8 @@ const std::vector<std::string>& bench_row_names() {
 
 void BenchPeaks::look() {
   f32_gflops = std::max(f32_gflops, kernels::peak_gflops_of_all_threads(kPeakMilliseconds));
+  if (kernels::in_use(Precision::bf16) == Precision::bf16)
+    bf16_gflops = std::max(bf16_gflops, kernels::peak_gflops_of_all_threads(kPeakMilliseconds, Precision::bf16));
 }
 
 std::vector<BenchRow> run_bench(const BenchSizes& sizes, const BenchRequest& request, BenchPeaks& peaks,

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "base/error.h"
+#include "base/isa.h"
 #include "cli/find_model.h"
 #include "diffusion/prediction.h"
 #include "io/printable.h"
@@ -83,7 +84,7 @@ void DrawingOptions::add_to(Options& options, std::vector<Field> request_fields)
   add_model(options, *this);
   add_output(options, *this);
   preview.add_to(options);
-  run.add_to(options);
+  run.add_drawing_to(options);
 }
 
 void DrawingOptions::take_size(const std::vector<Field>& request_fields) const {
@@ -96,7 +97,7 @@ void DrawingOptions::take_size(const std::vector<Field>& request_fields) const {
 }
 
 StableDiffusion open_model(const DrawingOptions& given, Display& display) {
-  OpenOptions options{.vae = given.vae, .variant = given.variant};
+  OpenOptions options{.vae = given.vae, .variant = given.variant, .precision = given.run.products()};
   if (!given.prediction.empty()) {
     options.prediction = prediction_from(given.prediction);
     require(options.prediction.has_value(), ErrorKind::bad_input,
@@ -106,6 +107,9 @@ StableDiffusion open_model(const DrawingOptions& given, Display& display) {
   display.phase("load");
   const std::filesystem::path path = find_model(given.model);
   StableDiffusion model = open_stable_diffusion(path, options);
+  if (given.run.precision == "bf16" && model.precision != Precision::bf16)
+    display.note(
+        fmt::format("calotype: warning: precision: {} has no products of bf16, so they are in f32", name_of(isa())));
   if (given.run.verbose)
     display.note(fmt::format("{}: {}, {} ({})", path.lexically_normal().string(), name_of(model.family),
                              name_of(model.prediction), model.prediction_source));

@@ -13,6 +13,7 @@
 #include "cli/machine.h"
 #include "cli/output.h"
 #include "cli/run_options.h"
+#include "kernels/attention.h"
 #include "kernels/conv2d.h"
 #include "pipeline/parameters.h"
 
@@ -52,7 +53,7 @@ std::vector<Fact> facts() {
 }
 
 /// A 3x3 convolution of each level of Stable Diffusion, and the last of the decoder.
-constexpr kernels::ConvShape kShapes[] = {
+constexpr kernels::ConvShape kConvolutions[] = {
     {.batch = 2, .height = 64, .width = 64, .in = 320, .out = 320},
     {.batch = 2, .height = 16, .width = 16, .in = 1280, .out = 1280},
     {.batch = 2, .height = 8, .width = 8, .in = 1280, .out = 1280},
@@ -60,26 +61,40 @@ constexpr kernels::ConvShape kShapes[] = {
     {.batch = 1, .height = 512, .width = 512, .in = 128, .out = 3},
 };
 
-std::vector<Fact> kernel_facts() {
-  std::vector<Fact> rows;
-  for (const kernels::ConvShape& shape : kShapes) {
-    std::string text;
-    bool taken = false;
-    for (const auto& [name, declined] : kernels::conv2d_choices(shape)) {
-      text += fmt::format("{}{} ({})", text.empty() ? "" : ", ", name,
-                          declined ? declined
-                          : taken  ? "not needed"
-                                   : "taken");
-      taken = taken || !declined;
-    }
-    rows.push_back({fmt::format("3x3 {}->{} at {}x{}", shape.in, shape.out, shape.height, shape.width), text});
+/// "first (why not), second (taken), third (not needed)"
+std::string list_of(const std::vector<kernels::KernelChoice>& choices) {
+  std::string text;
+  bool taken = false;
+  for (const auto& [name, declined] : choices) {
+    text += fmt::format("{}{} ({})", text.empty() ? "" : ", ", name,
+                        declined ? declined
+                        : taken  ? "not needed"
+                                 : "taken");
+    taken = taken || !declined;
   }
+  return text;
+}
+
+std::vector<Fact> kernel_facts(kernels::Precision precision) {
+  std::vector<Fact> rows;
+  for (const kernels::ConvShape& shape : kConvolutions) {
+    const std::string what = fmt::format("3x3 {}->{} at {}x{}", shape.in, shape.out, shape.height, shape.width);
+    rows.push_back({what, list_of(kernels::conv2d_choices(shape))});
+    if (shape.in != shape.out) continue;
+    rows.push_back({what + ", its dx", list_of(kernels::conv2d_data_gradient_choices(shape))});
+    rows.push_back({what + ", its dw", list_of(kernels::conv2d_weight_gradient_choices(shape))});
+  }
+  kernels::Linear layer{.rows = 8192, .in = 320, .out = 1280};
+  layer.precision = precision;
+  rows.push_back({"linear layers", list_of(kernels::linear_choices(layer))});
+  const kernels::AttentionShape heads{2, 2, 5, 4096, 4096, 64, 0.125f};
+  rows.push_back({"attention", list_of(kernels::attention_choices(heads, precision))});
   return rows;
 }
 
 std::string table(const std::vector<Fact>& rows) {
   std::string text;
-  for (const Fact& row : rows) text += fmt::format("{:<24}{}\n", row.key, row.value);
+  for (const Fact& row : rows) text += fmt::format("{:<28}{}\n", row.key, row.value);
   return text;
 }
 
@@ -91,15 +106,15 @@ int info(Arguments arguments) {
   Options options("calotype info", "Says what this program and this machine are.");
   options.add("Options", {{.name = "kernels",
                            .options = "--kernels",
-                           .help = "the kernels of a few convolutions, in the order in which they are tried",
+                           .help = "the kernels of each op, in the order in which they are tried",
                            .value = &kernels},
                           {.name = "json", .options = "--json", .help = "as JSON", .value = &json}});
-  run.add_to(options);
+  run.add_drawing_to(options);
   if (!options.parse(arguments)) return kSuccess;
   run.apply();
   std::vector<Fact> rows = facts();
   if (kernels)
-    for (Fact& fact : kernel_facts()) rows.push_back(std::move(fact));
+    for (Fact& fact : kernel_facts(run.products())) rows.push_back(std::move(fact));
   if (json) {
     nlohmann::ordered_json object;
     for (const Fact& row : rows) object[row.key] = row.value;

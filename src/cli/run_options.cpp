@@ -43,33 +43,52 @@ int default_threads() {
 }
 
 void RunOptions::add_to(Options& options) {
-  options.add(
-      "Running",
-      {
-          {.name = "threads",
-           .options = "-t,--threads",
-           .help = "threads; the picture is the same for any number",
-           .value = &threads,
-           .low = 0,
-           .high = 4096,
-           .unset = "the processors there are"},
-          {.name = "isa",
-           .options = "--isa",
-           .help = "instruction set",
-           .value = &isa,
-           .unset = "the best this processor has",
-           .choices = isa_names()},
-          {.name = "progress",
-           .options = "--progress",
-           .help = "on stderr",
-           .value = &progress,
-           .choices = {"auto", "bar", "plain", "json", "none"}},
-          {.name = "verbose",
-           .options = "-v,--verbose",
-           .help = "say how the model was read, times, and peak memory",
-           .value = &verbose},
-          {.name = "quiet", .options = "-q,--quiet", .help = "only warnings and errors on stderr", .value = &quiet},
-      });
+  options.add("Running", fields());
+}
+
+void RunOptions::add_drawing_to(Options& options) {
+  std::vector<Field> all = fields();
+  all.insert(
+      all.begin() + 2,
+      {.name = "precision",
+       .options = "--precision",
+       .help = "of linear layers and attention: bf16 is faster with avx512_bf16, elsewhere it is computed in f32",
+       .value = &precision,
+       .unset = "bf16 with avx512_bf16, else f32",
+       .choices = {"f32", "bf16"}});
+  options.add("Running", std::move(all));
+}
+
+std::vector<Field> RunOptions::fields() {
+  return {
+      {.name = "threads",
+       .options = "-t,--threads",
+       .help = "threads; the picture is the same for any number",
+       .value = &threads,
+       .low = 0,
+       .high = 4096,
+       .unset = "the processors there are"},
+      {.name = "isa",
+       .options = "--isa",
+       .help = "instruction set",
+       .value = &isa,
+       .unset = "the best this processor has",
+       .choices = isa_names()},
+      {.name = "progress",
+       .options = "--progress",
+       .help = "on stderr",
+       .value = &progress,
+       .choices = {"auto", "bar", "plain", "json", "none"}},
+      {.name = "verbose",
+       .options = "-v,--verbose",
+       .help = "say how the model was read, times, and peak memory",
+       .value = &verbose},
+      {.name = "quiet", .options = "-q,--quiet", .help = "only warnings and errors on stderr", .value = &quiet},
+  };
+}
+
+kernels::Precision RunOptions::products() const {
+  return kernels::in_use(precision == "f32" ? kernels::Precision::f32 : kernels::Precision::bf16);
 }
 
 void RunOptions::apply() const {

@@ -39,7 +39,7 @@ HWY_INLINE void for_panels(int64_t columns, const Body& body) {
   for (int64_t p = 0; p < columns; p += kPanel) body(p, columns - p > kLanes ? 2 : 1);
 }
 
-/// A right operand in panels of `depth` rows. Only the last panel may be of one vector.
+/// A right operand in panels of `depth` units. Only the last panel may be of one vector.
 struct Panels {
   float* data;
   int64_t depth;
@@ -52,29 +52,32 @@ constexpr int64_t whole_panels(int64_t count, int64_t columns) {
   return std::min(columns, (count + kPanel - 1) / kPanel * kPanel);
 }
 
-/// Rows become columns: the right operand of a product with their transpose. padded(rows) * depth floats.
-inline void pack_transposed(const float* from, int64_t stride, int64_t rows, int64_t depth, float* panels) {
+/// Rows become columns: the right operand of a product with their transpose. padded(rows) * units(depth) floats.
+template <class Operands>
+void pack_transposed(const float* from, int64_t stride, int64_t rows, int64_t depth, float* panels) {
   for_panels(rows, [&](int64_t p, int vectors) {
-    transpose_to_panel(from + p * stride, stride, std::min(vectors * kLanes, rows - p), depth, vectors * kLanes,
-                       Panels{panels, depth}.at(p));
+    Operands::pack_across(from + p * stride, stride, std::min(vectors * kLanes, rows - p), depth, vectors * kLanes,
+                          Panels{panels, Operands::units(depth)}.at(p));
   });
 }
 
-/// Rows stay rows: rows * padded(columns) floats.
-inline void pack_straight(const float* from, int64_t stride, int64_t rows, int64_t columns, float* panels) {
+/// Rows stay rows: units(rows) * padded(columns) floats.
+template <class Operands>
+void pack_straight(const float* from, int64_t stride, int64_t rows, int64_t columns, float* panels) {
   for_panels(columns, [&](int64_t p, int vectors) {
-    copy_to_panel(from + p, stride, std::min(vectors * kLanes, columns - p), rows, vectors * kLanes,
-                  Panels{panels, rows}.at(p));
+    Operands::pack_along(from + p, stride, std::min(vectors * kLanes, columns - p), rows, vectors * kLanes,
+                         Panels{panels, Operands::units(rows)}.at(p));
   });
 }
 
-/// c [rows, columns] (+)= left [rows, depth] times the first `depth` rows of the panels. Writes whole vectors of c.
-inline void multiply_packed(int64_t rows, int64_t columns, int64_t depth, const Panels& panels, const float* left,
-                            int64_t left_stride, float* c, int64_t c_stride, bool accumulate) {
+/// c [rows, columns] (+)= left [rows, depth] times the first `depth` units of the panels. Writes whole vectors of c.
+template <class Operands>
+void multiply_packed(int64_t rows, int64_t columns, int64_t depth, const Panels& panels, const float* left,
+                     int64_t left_stride, float* c, int64_t c_stride, bool accumulate) {
   for (int64_t k = 0; k < depth; k += kDepth)
     for_panels(columns, [&](int64_t p, int vectors) {
-      multiply_rows(rows, vectors, {left + k, left_stride, std::min(kDepth, depth - k)},
-                    panels.at(p) + k * vectors * kLanes, c + p, c_stride, accumulate || k > 0);
+      multiply_rows<Operands>(rows, vectors, {left + k, left_stride, std::min(kDepth, depth - k)},
+                              panels.at(p) + k * vectors * kLanes, c + p, c_stride, accumulate || k > 0);
     });
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "kernels/linear.h"
 
@@ -14,10 +15,13 @@ struct AttentionShape {
   bool causal = false;  // key j only where j <= query i
 };
 
-/// log_sum [B, heads, queries] (null: not wanted) is what the gradient needs: ln sum_j exp(scale q_i k_j). Products are
-/// in f32 for either precision so far.
+/// log_sum [B, heads, queries] (null: not wanted) is what the gradient needs: ln sum_j exp(scale q_i k_j). In bf16
+/// queries, keys, values and probabilities are rounded; scores, their maxima and sums are not.
 void attention(const AttentionShape& shape, const float* q, const float* k, const float* v, float* y, float* log_sum,
                Precision precision = Precision::f32);
+
+/// The kernels for such heads, in the order in which they are tried.
+std::vector<KernelChoice> attention_choices(const AttentionShape& shape, Precision precision);
 
 /// Recomputes the probabilities block by block; y and log_sum as the forward pass left them. dq, dk, dv are written.
 void attention_gradient(const AttentionShape& shape, const float* q, const float* k, const float* v, const float* y,

@@ -102,20 +102,21 @@ void head_gradient(const AttentionShape& shape, const AttentionHead& head, float
     std::fill(w.dq, w.dq + shape.queries * row, 0.0f);
     for (int64_t k = 0; k < shape.keys; k += kKeys) {
       const int64_t keys = std::min(kKeys, shape.keys - k);
-      pack_straight(head.k + k * stride, stride, keys, width, w.keys);
-      pack_transposed(head.k + k * stride, stride, keys, width, w.keys_across);
-      pack_transposed(head.v + k * stride, stride, keys, width, w.values_across);
+      pack_straight<InF32>(head.k + k * stride, stride, keys, width, w.keys);
+      pack_transposed<InF32>(head.k + k * stride, stride, keys, width, w.keys_across);
+      pack_transposed<InF32>(head.v + k * stride, stride, keys, width, w.values_across);
       for (int64_t q = 0; q < shape.queries; q += block_queries(shape)) {
         const int64_t queries = std::min(block_queries(shape), shape.queries - q);
         const int64_t seen = visible_keys(shape, q + queries - 1, k, keys), columns = whole_panels(seen, keys);
         if (seen == 0) continue;
-        multiply_packed(queries, columns, width, {w.keys_across, width}, w.q + q * row, row, w.p, score_row, false);
-        multiply_packed(queries, columns, width, {w.values_across, width}, w.dy + q * row, row, w.dscores, score_row,
-                        false);
+        multiply_packed<InF32>(queries, columns, width, {w.keys_across, width}, w.q + q * row, row, w.p, score_row,
+                               false);
+        multiply_packed<InF32>(queries, columns, width, {w.values_across, width}, w.dy + q * row, row, w.dscores,
+                               score_row, false);
         for (int64_t r = 0; r < queries; ++r)
           score_gradients(visible_keys(shape, q + r, k, keys), seen, w.log_sum[q + r], w.mean[q + r],
                           w.p + r * score_row, w.dscores + r * score_row);
-        multiply_packed(queries, width, seen, {w.keys, keys}, w.dscores, score_row, w.dq + q * row, row, true);
+        multiply_packed<InF32>(queries, width, seen, {w.keys, keys}, w.dscores, score_row, w.dq + q * row, row, true);
         add_outer(seen, width, queries, w.p, score_row, w.dy + q * row, row, w.dv + k * row, row);
         add_outer(seen, width, queries, w.dscores, score_row, w.q + q * row, row, w.dk + k * row, row);
       }

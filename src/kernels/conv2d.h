@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "kernels/entry.h"
 #include "kernels/linear.h"
 
 namespace calotype::kernels {
@@ -50,10 +51,6 @@ void conv2d_data_gradient(const ConvShape& shape, Weights weight, const float* d
 void conv2d_weight_gradient(const ConvShape& shape, const MapReading& x, const float* dy, float* dweight, float* dbias);
 
 /// The kernels that know this shape, in the order in which they are tried: the first that declines nothing runs.
-struct KernelChoice {
-  const char* name;
-  const char* declined;  // why not; null: takes it
-};
 std::vector<KernelChoice> conv2d_choices(const ConvShape& shape);
 std::vector<KernelChoice> conv2d_data_gradient_choices(const ConvShape& shape);
 std::vector<KernelChoice> conv2d_weight_gradient_choices(const ConvShape& shape);

@@ -9,6 +9,7 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include "kernels/bf16-inl.h"
 #include "kernels/dispatch.h"
 #include "kernels/epilogue-inl.h"
 #include "kernels/product-inl.h"
@@ -94,14 +95,74 @@ inline void rows_to_panel(const Weights& weight, int64_t row_width, int64_t firs
   }
 }
 
-template <class Source>
+#if CALOTYPE_HAS_BF16
+/// Rows of another source, rounded to units of bf16. K counts units.
+template <class Floats>
+struct UnitRows {
+  Floats floats;
+  int64_t width;
+
+  int64_t room(int64_t rows) const { return floats.room(rows); }
+  void begin(int64_t first, int64_t count, float* room) const { floats.begin(first, count, room); }
+  void touch(int64_t row, int64_t k, int64_t steps) const {
+    floats.touch(row, 2 * k, std::min(2 * steps, width - 2 * k));
+  }
+  Left rows(int64_t first, int64_t skip, int64_t count, int64_t k, int64_t steps, float* buffer, float* room) const {
+    HWY_ALIGN float row[2 * ProductCut::kDepth + 16];
+    const int64_t in_floats = std::min(2 * steps, width - 2 * k);
+    for (int64_t r = 0; r < count; ++r) {
+      const Left left = floats.rows(first, skip + r, 1, 2 * k, in_floats, row, room);
+      to_units(left.data, in_floats, buffer + r * (steps + 16));
+    }
+    return {buffer, steps + 16, steps};
+  }
+};
+
+/// The same as rows_to_panel, for a panel of bf16. k and steps count units.
+inline void rows_to_unit_panel(const Weights& weight, int64_t row_width, int64_t first, int64_t count, int64_t k,
+                               int64_t steps, int64_t columns, float* panel, int64_t panel_width, float* buffer) {
+  HWY_ALIGN float wide[2 * ProductCut::kDepth];
+  const int64_t floats = std::min(2 * steps, row_width - 2 * k);
+  for (int64_t r = 0; r < columns; r += kBlock) {
+    const int64_t height = std::clamp<int64_t>(count - r, 0, kBlock);
+    for (int64_t i = 0; i < height; ++i) {
+      const int64_t at = (first + r + i) * row_width + 2 * k;
+      float* const units = buffer + i * steps;
+      if (weight.dtype == DType::bf16) {
+        if (floats % 2 != 0) units[steps - 1] = 0;
+        std::memcpy(units, static_cast<const std::byte*>(weight.data) + 2 * at, 2 * floats);
+      } else if (weight.dtype == DType::f32) {
+        to_units(static_cast<const float*>(weight.data) + at, floats, units);
+      } else {
+        widen_weights(weight, at, floats, wide);
+        to_units(wide, floats, units);
+      }
+    }
+    transpose_to_panel(buffer, steps, height, steps, kBlock, panel + r, panel_width);
+  }
+}
+#endif
+
+/// rows_to_panel for the operands of a product.
+template <class Operands>
+void fill_panel(const Weights& weight, int64_t row_width, int64_t first, int64_t count, int64_t k, int64_t steps,
+                int64_t columns, float* panel, int64_t panel_width, float* buffer) {
+#if CALOTYPE_HAS_BF16
+  if constexpr (Operands::kPerUnit == 2)
+    return rows_to_unit_panel(weight, row_width, first, count, k, steps, columns, panel, panel_width, buffer);
+#endif
+  rows_to_panel(weight, row_width, first, count, k, steps, columns, panel, panel_width, buffer);
+}
+
+template <class Operands, class Source>
 void linear_from(const Linear& p, const Source& source) {
   const bool geglu = p.activation == Activation::geglu;
   const auto fill = [&](int64_t column, int64_t width, int64_t k, int64_t steps, float* panel, float* buffer) {
-    if (!geglu) return rows_to_panel(p.weight, p.in, column, p.out - column, k, steps, width, panel, width, buffer);
+    if (!geglu)
+      return fill_panel<Operands>(p.weight, p.in, column, p.out - column, k, steps, width, panel, width, buffer);
     const int64_t first = column / 2, count = p.out - first;
-    rows_to_panel(p.weight, p.in, first, count, k, steps, kLanes, panel, kPanel, buffer);
-    rows_to_panel(p.weight, p.in, p.out + first, count, k, steps, kLanes, panel + kLanes, kPanel, buffer);
+    fill_panel<Operands>(p.weight, p.in, first, count, k, steps, kLanes, panel, kPanel, buffer);
+    fill_panel<Operands>(p.weight, p.in, p.out + first, count, k, steps, kLanes, panel + kLanes, kPanel, buffer);
   };
   const auto at = [](const float* base, int64_t skip) { return base ? base + skip : nullptr; };
   const auto touch = [&](const FinishedTile& t) {
@@ -140,15 +201,24 @@ void linear_from(const Linear& p, const Source& source) {
     }
   };
   const int64_t columns = geglu ? divide_up(p.out, kLanes) * kPanel : p.out;
-  blocked_product(p.rows, p.in, columns, source, fill, touch, finish);
+  blocked_product<Operands>(p.rows, Operands::units(p.in), columns, source, fill, touch, finish);
 }
 
 void linear_all(const Linear& p) {
   if (p.norm.gain)
-    linear_from(p, NormedRows{p.x, p.in, p.norm});
+    linear_from<InF32>(p, NormedRows{p.x, p.in, p.norm});
   else
-    linear_from(p, PlainRows{p.x, p.in});
+    linear_from<InF32>(p, PlainRows{p.x, p.in});
 }
+
+#if CALOTYPE_HAS_BF16
+void linear_in_bf16(const Linear& p) {
+  if (p.norm.gain)
+    linear_from<InBf16>(p, UnitRows<NormedRows>{{p.x, p.in, p.norm}, p.in});
+  else
+    linear_from<InBf16>(p, UnitRows<PlainRows>{{p.x, p.in}, p.in});
+}
+#endif
 
 void linear_data_gradient_all(const LinearDataGradient& p) {
   const auto fill = [&](int64_t column, int64_t width, int64_t k, int64_t steps, float* panel, float* buffer) {
@@ -170,7 +240,7 @@ void linear_data_gradient_all(const LinearDataGradient& p) {
     finish_rows<Activation::none>({nullptr, nullptr, p.accumulate ? dx : nullptr, dx, p.in}, t.sums, t.width, t.count,
                                   p.in - t.column);
   };
-  blocked_product(p.rows, p.out, p.in, PlainRows{p.dy, p.out}, fill, touch, finish);
+  blocked_product<InF32>(p.rows, p.out, p.in, PlainRows{p.dy, p.out}, fill, touch, finish);
 }
 
 }  // namespace calotype::kernels::HWY_NAMESPACE
@@ -179,9 +249,37 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace calotype::kernels {
 
+const char* name_of(Precision precision) {
+  return precision == Precision::bf16 ? "bf16" : "f32";
+}
+
+Precision in_use(Precision asked) {
+  return isa() == Isa::avx512_bf16 ? asked : Precision::f32;
+}
+
+const char* unless_bf16(Precision asked) {
+  if (asked != Precision::bf16) return "f32 is asked for";
+  return in_use(asked) == Precision::bf16 ? nullptr : "this instruction set has no products of bf16";
+}
+
+namespace {
+
+using Run = void (*)(const Linear&);
+constexpr Entry<Linear, Run> kForward[] = {
+    {"scalar", unless_scalar<Linear>, scalar::linear},
+#if defined(__x86_64__)
+    {"bf16", [](const Linear& problem) { return unless_bf16(problem.precision); }, N_AVX3::linear_in_bf16},
+#endif
+    {"f32", takes_all<Linear>, [](const Linear& problem) { CALOTYPE_KERNEL(linear_all)(problem); }}};
+
+}  // namespace
+
 void linear(const Linear& problem) {
-  if (isa() == Isa::scalar) return scalar::linear(problem);
-  CALOTYPE_KERNEL(linear_all)(problem);
+  chosen(kForward, problem).run(problem);
+}
+
+std::vector<KernelChoice> linear_choices(const Linear& problem) {
+  return choices(kForward, problem);
 }
 
 void linear_data_gradient(const LinearDataGradient& problem) {

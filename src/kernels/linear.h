@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "base/dtype.h"
+#include "kernels/entry.h"
 
 namespace calotype::kernels {
 
@@ -15,8 +17,14 @@ struct Weights {
 /// geglu: the weight has 2 * out rows, values first, gates last; y = value * gelu(gate).
 enum class Activation { none, silu, gelu, quick_gelu, geglu };
 
-/// f32 rounds nothing; bf16 rounds both operands of a product and sums in f32.
+/// f32 rounds nothing; bf16 lets a product round both operands and sum in f32, where the instruction set in use is
+/// faster for it (avx512_bf16). All others compute in f32 what is asked for in bf16.
 enum class Precision { f32, bf16 };
+const char* name_of(Precision precision);
+/// What products will be computed in.
+Precision in_use(Precision asked);
+/// Why products are not in bf16; null: they are.
+const char* unless_bf16(Precision asked);
 
 /// Layer norm of each row of x, made while it is read.
 struct RowNorm {
@@ -41,6 +49,9 @@ struct Linear {
 };
 
 void linear(const Linear& problem);
+
+/// The kernels for such a layer, in the order in which they are tried.
+std::vector<KernelChoice> linear_choices(const Linear& problem);
 
 /// dx = dy w (+ dx when accumulate). dy [rows, out], w [out, in] as stored, dx [rows, in].
 struct LinearDataGradient {

@@ -145,6 +145,27 @@ inline void copy_to_panel(const float* from, int64_t from_stride, int64_t column
   }
 }
 
+/// How a product holds its operands: as units of 32 bits along K, here one f32 each. InBf16 (bf16-inl.h) has pairs.
+struct InF32 {
+  static constexpr int64_t kPerUnit = 1;
+  static constexpr int64_t units(int64_t floats) { return floats; }
+
+  static void multiply_tile(int rows, int vectors, const Left& left, const float* panel, float* c, int64_t c_stride,
+                            bool accumulate) {
+    HWY_NAMESPACE::multiply_tile(rows, vectors, left, panel, c, c_stride, accumulate);
+  }
+  /// Rows of `depth` floats become columns of a panel, zeros up to its width.
+  static void pack_across(const float* from, int64_t from_stride, int64_t rows, int64_t depth, int64_t width,
+                          float* panel) {
+    transpose_to_panel(from, from_stride, rows, depth, width, panel);
+  }
+  /// `depth` rows of `columns` floats become the rows of a panel.
+  static void pack_along(const float* from, int64_t from_stride, int64_t columns, int64_t depth, int64_t width,
+                         float* panel) {
+    copy_to_panel(from, from_stride, columns, depth, width, panel);
+  }
+};
+
 }  // namespace calotype::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

@@ -26,7 +26,9 @@ inline constexpr int64_t kRowBlock = 96;
 
 /// How a product is cut. All of it follows from the shape; a row's bits follow from `depth_block` alone.
 struct ProductCut {
-  int64_t depth_block;   // steps of K between two visits to the sums
+  static constexpr int64_t kDepth = 384;  // the largest depth_block
+
+  int64_t depth_block;   // steps of K (in units) between two visits to the sums
   int64_t depth_blocks;  // at least one, so that an empty sum is written too
   int64_t panels;        // of a task
   int64_t column_tasks;
@@ -34,7 +36,7 @@ struct ProductCut {
   int64_t row_tasks;
 
   ProductCut(int64_t row_count, int64_t depth, int64_t columns) {
-    constexpr int64_t kDepth = 384, kColumns = 320, kTasks = 32, kSmallest = int64_t{3} << 20, kRows = 1024;
+    constexpr int64_t kColumns = 320, kTasks = 32, kSmallest = int64_t{3} << 20, kRows = 1024;
     depth_blocks = std::max<int64_t>(1, divide_up(depth, kDepth));
     depth_block = std::max<int64_t>(8, round_up(divide_up(depth, depth_blocks), 8));
     depth_blocks = std::max<int64_t>(1, divide_up(depth, depth_block));
@@ -67,7 +69,8 @@ HWY_INLINE void touch_to_write(const float* to, int64_t stride, int64_t rows, in
     for (int64_t i = 0; i < floats; i += 16) __builtin_prefetch(to + r * stride + i, 1, 3);
 }
 
-/// rows x depth times depth x columns. `columns` counts panel columns. The callers' parts:
+/// rows x depth times depth x columns, with operands in units of Operands: depth, k and steps count units. `columns`
+/// counts panel columns. The callers' parts:
 ///   source.begin(first, count, room)              once per task: its rows; `room` holds source.room(count) floats
 ///   source.rows(first, skip, count, k, steps, buffer, room) -> Left    rows [first + skip, + count) of the task that
 ///     begins at `first`, for these steps of K; `buffer` holds kRowBlock * (steps + 16) floats
@@ -75,7 +78,7 @@ HWY_INLINE void touch_to_write(const float* to, int64_t stride, int64_t rows, in
 ///   fill(column, width, k, steps, panel, buffer)                    a panel; `buffer` holds kBlock * steps floats
 ///   touch(FinishedTile)                           a tile will be finished soon: its sums are not there yet
 ///   finish(FinishedTile)
-template <class Source, class Fill, class Touch, class Finish>
+template <class Operands, class Source, class Fill, class Touch, class Finish>
 void blocked_product(int64_t rows, int64_t depth, int64_t columns, const Source& source, const Fill& fill,
                      const Touch& touch, const Finish& finish) {
   if (rows <= 0 || columns <= 0) return;
@@ -127,7 +130,7 @@ void blocked_product(int64_t rows, int64_t depth, int64_t columns, const Source&
             if (last) touch(finished);
             Left part = left;
             part.data += first * left.row_stride;
-            multiply_tile(count, vectors, part, panels + p * panel_floats, to, width, block > 0);
+            Operands::multiply_tile(count, vectors, part, panels + p * panel_floats, to, width, block > 0);
             if (last) finish(finished);
           });
         }

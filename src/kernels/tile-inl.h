@@ -168,13 +168,14 @@ HWY_INLINE void for_tiles(int64_t rows, int tallest, const Body& body) {
   }
 }
 
-/// c[0..rows) (+)= left panel, any number of rows.
-inline void multiply_rows(int64_t rows, int vectors, const Left& left, const float* panel, float* c, int64_t c_stride,
-                          bool accumulate) {
+/// c[0..rows) (+)= left panel, any number of rows, the operands in units of Operands (InF32 of panel-inl.h, or InBf16).
+template <class Operands>
+void multiply_rows(int64_t rows, int vectors, const Left& left, const float* panel, float* c, int64_t c_stride,
+                   bool accumulate) {
   Left part = left;  // copied once: a copy for every tile waits until the stores before it have left the core
   for_tiles(rows, tile_rows(vectors), [&](int64_t first, int count) {
     part.data = left.data + first * left.row_stride;
-    multiply_tile(count, vectors, part, panel, c + first * c_stride, c_stride, accumulate);
+    Operands::multiply_tile(count, vectors, part, panel, c + first * c_stride, c_stride, accumulate);
   });
 }
 inline void outer_rows(int64_t rows, int vectors, const Outer& p, float* c, int64_t c_stride, bool accumulate) {

@@ -74,12 +74,12 @@ Built<UNet> build_unet(const Opened& opened, Precision precision) {
   return build<UNet>(opened, part, unet_keys(part ? part->config : UNetConfig{}), "UNet", precision);
 }
 
-Built<Vae> build_vae(const Opened& opened, Precision precision = Precision::f32) {
+Built<Vae> build_vae(const Opened& opened, Precision precision) {
   const auto& part = opened.found.vae;
   return build<Vae>(opened, part, vae_keys(part ? part->config : VaeConfig{}), "autoencoder", precision);
 }
 
-Built<TextEncoder> build_text(const Opened& opened, Precision precision = Precision::f32) {
+Built<TextEncoder> build_text(const Opened& opened, Precision precision) {
   const auto& part = opened.found.text;
   if (!part) return build<TextEncoder>(opened, part, text_keys({}), "text tower", precision);
   return build<TextEncoder>(opened, part, text_keys(part->config, part->inner), "text tower", precision);
@@ -132,6 +132,7 @@ int64_t usual_latent_size(const StableDiffusion& model) {
 void finish(StableDiffusion& model, const Opened& unet, const std::vector<ModelSettings>& settings,
             const OpenOptions& options) {
   model.family = unet.found.family;
+  model.precision = kernels::in_use(options.precision);
   if (model.family == Family::x4_upscaler) model.noise.beta_start = 0.0001, model.noise.beta_end = 0.02;
   set_prediction(model, unet, settings, options);
   model.latent_size = usual_latent_size(model);
@@ -173,10 +174,11 @@ StableDiffusion open_single_model(const fs::path& path, const OpenOptions& optio
   model.name = path.stem().string();
   take(build_unet(main, options.precision), model.unet, model.unet_weights);
   const fs::path vae_path = options.vae.empty() ? part_path(path, settings.back().vae_path) : options.vae;
-  take(vae_path == path ? build_vae(main) : build_vae(open_single(vae_path)), model.vae, model.vae_weights);
+  take(vae_path == path ? build_vae(main, options.precision) : build_vae(open_single(vae_path), options.precision),
+       model.vae, model.vae_weights);
   const fs::path text_path = part_path(path, settings.back().text_path);
-  take(text_path == path ? build_text(main, options.precision) : build_text(open_single(text_path)), model.text,
-       model.text_weights);
+  take(text_path == path ? build_text(main, options.precision) : build_text(open_single(text_path), options.precision),
+       model.text, model.text_weights);
   finish(model, main, settings, options);
   return model;
 }
@@ -196,8 +198,9 @@ StableDiffusion open_folder_model(const fs::path& folder, const OpenOptions& opt
   model.name = fs::absolute(folder).lexically_normal().filename().string();
   const Opened unet = open("unet");
   take(build_unet(unet, options.precision), model.unet, model.unet_weights);
-  take(options.vae.empty() ? build_vae(open("vae")) : build_vae(open_single(options.vae)), model.vae,
-       model.vae_weights);
+  take(options.vae.empty() ? build_vae(open("vae"), options.precision)
+                           : build_vae(open_single(options.vae), options.precision),
+       model.vae, model.vae_weights);
   take(build_text(open("text_encoder"), options.precision), model.text, model.text_weights);
   finish(model, unet, {settings}, options);
   return model;
@@ -213,12 +216,12 @@ StableDiffusion open_stable_diffusion(const fs::path& path, const OpenOptions& o
   return open_folder_model(path, options);
 }
 
-std::unique_ptr<Vae> open_vae(const fs::path& file) {
-  return build_vae(open_single(file)).network;
+std::unique_ptr<Vae> open_vae(const fs::path& file, Precision precision) {
+  return build_vae(open_single(file), precision).network;
 }
 
-std::unique_ptr<TextEncoder> open_text_encoder(const fs::path& file) {
-  return build_text(open_single(file)).network;
+std::unique_ptr<TextEncoder> open_text_encoder(const fs::path& file, Precision precision) {
+  return build_text(open_single(file), precision).network;
 }
 
 }  // namespace calotype

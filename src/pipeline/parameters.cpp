@@ -68,6 +68,7 @@ Infotext parameters_of(const StableDiffusion& model, const Settled& run, int64_t
   if (request.eta) add("Eta", fmt::format("{:g}", *request.eta));
   add("Prediction", name_of(model.prediction));
   add("Recipe", request.recipe);
+  add("Precision", kernels::name_of(model.precision));
   add("Version", program_version());
   return info;
 }

@@ -6,7 +6,8 @@
 namespace calotype {
 
 /// What is written into picture `index` of a drawing, so that this program and others can draw it again: the web
-/// interface's words where it has some, and `Guidance rescale`, `Spacing`, `Sigmas`, `Eta`, `Prediction`, `Recipe`.
+/// interface's words where it has some, and `Guidance rescale`, `Spacing`, `Sigmas`, `Eta`, `Prediction`, `Recipe`,
+/// `Precision`.
 Infotext parameters_of(const StableDiffusion& model, const Settled& run, int64_t index);
 
 /// The program's name and version, as in `Version`.

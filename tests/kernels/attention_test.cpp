@@ -78,15 +78,52 @@ TEST(Attention, EveryIsaAgreesWithDouble) {
   });
 }
 
+std::vector<double> rounded(const std::vector<float>& x, float factor = 1) {
+  std::vector<double> y;
+  for (const float v : x) y.push_back(to_float(to_bfloat16(v * factor)));
+  return y;
+}
+
+// Against attention in f64 on the rounded operands, what is left is the rounding of each probability, 2^-8 of it,
+// beside what f32 errs.
+TEST(Attention, HalfPrecisionRoundsOperandsAndProbabilities) {
+  testing::for_each_isa([] {
+    if (in_use(Precision::bf16) != Precision::bf16) return;
+    for (const AttentionShape& s : kShapes)
+      for (float peak : {1.0f, 6.0f}) {
+        SCOPED_TRACE(fmt::format("{}x{}x{}, {} queries, {} keys, width {}", s.batch, s.key_batch, s.heads, s.queries,
+                                 s.keys, s.width));
+        const Inputs in(s, peak);
+        std::vector<float> y(in.q.size()), sums(sums_of(s));
+        attention(s, in.q.data(), in.k.data(), in.v.data(), y.data(), sums.data(), Precision::bf16);
+        // The kernel rounds queries times scale log2 e.
+        AttentionShape powers = s;
+        powers.scale = 1;
+        std::vector<double> q = rounded(in.q, s.scale * 1.44269504f), k = rounded(in.k), v = rounded(in.v);
+        for (double& x : q) x *= 0.69314718055994531;
+        std::vector<double> expected(y.size()), sizes(y.size()), expected_sums(sums.size());
+        reference::attention(powers, q.data(), k.data(), v.data(), expected.data(), expected_sums.data());
+        for (double& x : v) x = std::abs(x);
+        reference::attention<double>(powers, q.data(), k.data(), v.data(), sizes.data(), nullptr);
+        const double error = relative_error(s, peak) + 2e-4;
+        EXPECT_LE(testing::worst(y, expected, [&](size_t i) { return 4 * error + 0x1.01p-8 * sizes[i]; }), 1);
+        EXPECT_LE(
+            testing::worst(sums, expected_sums, [&](size_t i) { return error * (1 + std::abs(expected_sums[i])); }), 1);
+      }
+  });
+}
+
 TEST(Attention, WritesNothingElse) {
   testing::for_each_isa([] {
     const AttentionShape s = shaped(1, 1, 1, 5, 9, 13);
     const Inputs in(s, 1);
-    std::vector<float> y(in.q.size() + 32, 7.0f);
-    attention(s, in.q.data(), in.k.data(), in.v.data(), y.data() + 16, nullptr);
-    for (size_t i = 0; i < 16; ++i) {
-      EXPECT_EQ(7, y[i]);
-      EXPECT_EQ(7, y[y.size() - 1 - i]);
+    for (Precision precision : {Precision::f32, Precision::bf16}) {
+      std::vector<float> y(in.q.size() + 32, 7.0f);
+      attention(s, in.q.data(), in.k.data(), in.v.data(), y.data() + 16, nullptr, precision);
+      for (size_t i = 0; i < 16; ++i) {
+        EXPECT_EQ(7, y[i]);
+        EXPECT_EQ(7, y[y.size() - 1 - i]);
+      }
     }
   });
 }
@@ -178,6 +215,9 @@ TEST(Attention, SameBitsForAnyThreadsAndBatch) {
       const Derivatives d = derivatives(s, in.q, in.k, in.v, in.dy);
       std::vector<float> all(in.q.size());
       attention(s, in.q.data(), in.k.data(), in.v.data(), all.data(), nullptr);
+      std::vector<float> half(in.q.size());
+      attention(s, in.q.data(), in.k.data(), in.v.data(), half.data(), nullptr, Precision::bf16);
+      all.insert(all.end(), half.begin(), half.end());
       for (const auto& part : {d.dq, d.dk, d.dv}) all.insert(all.end(), part.begin(), part.end());
       return all;
     });

@@ -39,6 +39,7 @@ struct Problem {
   Activation activation = Activation::none;
   bool with_norm = false, with_bias = true, with_offset = false, with_add = false;
   DType dtype = DType::f32;
+  Precision precision = Precision::f32;
 
   int64_t width() const { return activation == Activation::geglu ? 2 * size.out : size.out; }
   Misaligned x{noise("x", size.rows* size.in)}, bias{noise("bias", width())}, gain{noise("gain", size.in, 0.2f, 1)},
@@ -64,19 +65,25 @@ struct Problem {
       p.rows_per_offset = rows_per_offset;
     }
     if (with_add) p.add = add.data();
+    p.precision = precision;
     linear(p);
     return y.values();
   }
 
   /// The same in f64, and how far f32 may be from it: (K + 8) roundings of the sum of magnitudes, through an activation
-  /// whose slope is at most 1.13, and what the activation itself errs.
+  /// whose slope is at most 1.13, and what the activation itself errs. In bf16 the operands are rounded first; under a
+  /// norm they cannot be known to the bit, and each product may be off by two roundings of 2^-8.
   void expected(std::vector<double>& y, std::vector<double>& allowed) {
     const auto [rows, in, out] = size;
     y.assign(rows * out, 0);
     allowed = y;
-    const std::vector<double>& w = weight.values();
+    const bool rounded = in_use(precision) == Precision::bf16;
+    const auto round = [&](double v) { return rounded && !with_norm ? to_float(to_bfloat16(float(v))) : v; };
+    std::vector<double> w = weight.values();
+    for (double& v : w) v = round(v);
     for (int64_t r = 0; r < rows; ++r) {
       std::vector<double> row(x.data() + r * in, x.data() + (r + 1) * in), error(in, 0);
+      for (double& v : row) v = round(v);
       if (with_norm) {
         double sum = 0, squares = 0;
         for (double v : row) sum += v;
@@ -98,6 +105,7 @@ struct Problem {
           inherited += error[i] * std::abs(w[o * in + i]);
         }
         bound = double(in + 8) * kEpsilon / 2 * magnitudes + inherited;
+        if (rounded && with_norm) bound += 0x1.01p-7 * magnitudes;
         return total;
       };
       for (int64_t o = 0; o < out; ++o) {
@@ -140,6 +148,27 @@ TEST(Linear, EveryStoredTypeOfWeight) {
       SCOPED_TRACE(name_of(dtype));
       for (const Size& size : kSizes) Problem{.size = size, .with_bias = false, .dtype = dtype}.compare();
     }
+  });
+}
+
+TEST(Linear, HalfPrecisionRoundsOperandsAndNothingElse) {
+  testing::for_each_isa([] {
+    for (DType dtype : testing::kWeightTypes) {
+      SCOPED_TRACE(name_of(dtype));
+      for (const Size& size : kSizes) Problem{.size = size, .dtype = dtype, .precision = Precision::bf16}.compare();
+    }
+    for (Activation activation : {Activation::none, Activation::gelu, Activation::geglu})
+      for (const Size& size : kSizes) {
+        SCOPED_TRACE(int(activation));
+        Problem{.size = size,
+                .activation = activation,
+                .with_norm = size.in > 0,
+                .with_offset = activation != Activation::geglu,
+                .with_add = true,
+                .dtype = DType::f16,
+                .precision = Precision::bf16}
+            .compare();
+      }
   });
 }
 
@@ -190,11 +219,14 @@ TEST(Linear, ResultMayBeWrittenOverWhatIsAdded) {
 TEST(Linear, ARowHasTheSameBitsInAnyCompany) {
   testing::for_each_isa([] {
     for (Activation activation : {Activation::none, Activation::geglu}) {
+      // Precisions take turns, so that the test stays short.
+      const Precision precision = activation == Activation::none ? Precision::f32 : in_use(Precision::bf16);
       const Size size{1500, 500, 90};
-      Problem all{.size = size, .activation = activation, .with_norm = true};
+      Problem all{.size = size, .activation = activation, .with_norm = true, .precision = precision};
       const std::vector<float> y = all.run();
       for (int64_t rows : {1, 2, 11, 95, 777}) {
-        Problem some{.size = {rows, size.in, size.out}, .activation = activation, .with_norm = true};
+        Problem some{
+            .size = {rows, size.in, size.out}, .activation = activation, .with_norm = true, .precision = precision};
         const std::vector<float> part = some.run();
         ASSERT_EQ(0, std::memcmp(part.data(), y.data(), part.size() * sizeof(float))) << rows;
       }
@@ -203,8 +235,11 @@ TEST(Linear, ARowHasTheSameBitsInAnyCompany) {
 }
 
 TEST(Linear, SameBitsForAnyThreads) {
-  testing::for_each_isa(
-      [] { testing::expect_same_bits_for_any_threads([] { return Problem{.size = {700, 130, 500}}.run(); }); });
+  testing::for_each_isa([] {
+    for (Precision precision : {Precision::f32, Precision::bf16})
+      testing::expect_same_bits_for_any_threads(
+          [=] { return Problem{.size = {700, 130, 500}, .precision = precision}.run(); });
+  });
 }
 
 /// dx and its bound: K = out.

@@ -9,7 +9,7 @@ namespace {
 // thousand.
 TEST(Peak, IsARateOnEveryIsa) {
   testing::for_each_isa([] {
-    for (double rate : {peak_gflops(1), peak_gflops_of_all_threads(1)}) {
+    for (double rate : {peak_gflops(1), peak_gflops(1, Precision::bf16), peak_gflops_of_all_threads(1)}) {
       EXPECT_GT(rate, 0.1);
       EXPECT_LT(rate, 1e5);
     }
