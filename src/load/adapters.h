@@ -67,6 +67,7 @@ class Adaptation {
 /// Adapters opened and fitted to a model, before any weight changes.
 class Adapters {
  public:
+  Adapters() = default;
   /// Throws `bad_file` where an adapter was made for another model, lacks half of a pair, or holds what is no number:
   /// naming the file, the module and the reason.
   Adapters(const std::vector<AdapterUse>& uses, const AdaptedNetwork& unet, const AdaptedNetwork& text);

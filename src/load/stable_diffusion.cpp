@@ -59,19 +59,20 @@ struct Built {
 
 template <class Network, class Part, class Keys>
 Built<Network> build(const Opened& opened, const std::optional<Part>& part, const Keys& keys, const char* name,
-                     Precision precision) {
+                     Precision precision, const Adaptation& adaptation = {}) {
   require(part.has_value(), ErrorKind::bad_file, "{}: it has no {}", opened.where, name);
   FileSource source(opened.files, keys, part->layout, part->prefix);
   Built<Network> built;
   NotingSource noting(source, built.weights);
-  built.network = std::make_unique<Network>(Params(noting, precision), part->config);
+  AdaptedSource adapted(noting, adaptation);
+  built.network = std::make_unique<Network>(Params(adapted, precision), part->config);
   source.check_complete(opened.where, name);
   return built;
 }
 
-Built<UNet> build_unet(const Opened& opened, Precision precision) {
+Built<UNet> build_unet(const Opened& opened, Precision precision, const Adaptation& adaptation) {
   const auto& part = opened.found.unet;
-  return build<UNet>(opened, part, unet_keys(part ? part->config : UNetConfig{}), "UNet", precision);
+  return build<UNet>(opened, part, unet_keys(part ? part->config : UNetConfig{}), "UNet", precision, adaptation);
 }
 
 Built<Vae> build_vae(const Opened& opened, Precision precision) {
@@ -79,10 +80,25 @@ Built<Vae> build_vae(const Opened& opened, Precision precision) {
   return build<Vae>(opened, part, vae_keys(part ? part->config : VaeConfig{}), "autoencoder", precision);
 }
 
-Built<TextEncoder> build_text(const Opened& opened, Precision precision) {
+KeyMap text_keys_of(const std::optional<FoundPart<TextConfig>>& part) {
+  return part ? text_keys(part->config, part->inner) : text_keys({});
+}
+
+Built<TextEncoder> build_text(const Opened& opened, Precision precision, const Adaptation& adaptation) {
   const auto& part = opened.found.text;
-  if (!part) return build<TextEncoder>(opened, part, text_keys({}), "text tower", precision);
-  return build<TextEncoder>(opened, part, text_keys(part->config, part->inner), "text tower", precision);
+  return build<TextEncoder>(opened, part, text_keys_of(part), "text tower", precision, adaptation);
+}
+
+/// The adapters that were asked for, fitted to a UNet and a text tower; what is not there they do not change.
+Adapters fitted(const OpenOptions& options, const Opened& unet, const Opened& text) {
+  if (options.adapters.empty()) return {};
+  const auto& unet_part = unet.found.unet;
+  const auto& text_part = text.found.text;
+  return Adapters(options.adapters,
+                  unet_part ? adapted_network<UNet>(unet_part->config, unet_keys(unet_part->config))
+                            : AdaptedNetwork{KeyMap({}), {}},
+                  text_part ? adapted_network<TextEncoder>(text_part->config, text_keys_of(text_part))
+                            : AdaptedNetwork{KeyMap({}), {}});
 }
 
 /// What a v model answers to a grey picture at full noise is far below it; an epsilon model gives it back.
@@ -172,13 +188,16 @@ StableDiffusion open_single_model(const fs::path& path, const OpenOptions& optio
 
   StableDiffusion model;
   model.name = path.stem().string();
-  take(build_unet(main, options.precision), model.unet, model.unet_weights);
+  const fs::path text_path = part_path(path, settings.back().text_path);
+  const std::optional<Opened> apart = text_path == path ? std::nullopt : std::optional(open_single(text_path));
+  const Opened& text = apart ? *apart : main;
+  const Adapters adapters = fitted(options, main, text);
+  model.adapters = adapters.reports();
+  take(build_unet(main, options.precision, adapters.unet()), model.unet, model.unet_weights);
+  take(build_text(text, options.precision, adapters.text()), model.text, model.text_weights);
   const fs::path vae_path = options.vae.empty() ? part_path(path, settings.back().vae_path) : options.vae;
   take(vae_path == path ? build_vae(main, options.precision) : build_vae(open_single(vae_path), options.precision),
        model.vae, model.vae_weights);
-  const fs::path text_path = part_path(path, settings.back().text_path);
-  take(text_path == path ? build_text(main, options.precision) : build_text(open_single(text_path), options.precision),
-       model.text, model.text_weights);
   finish(model, main, settings, options);
   return model;
 }
@@ -196,12 +215,14 @@ StableDiffusion open_folder_model(const fs::path& folder, const OpenOptions& opt
   };
   StableDiffusion model;
   model.name = fs::absolute(folder).lexically_normal().filename().string();
-  const Opened unet = open("unet");
-  take(build_unet(unet, options.precision), model.unet, model.unet_weights);
+  const Opened unet = open("unet"), text = open("text_encoder");
+  const Adapters adapters = fitted(options, unet, text);
+  model.adapters = adapters.reports();
+  take(build_unet(unet, options.precision, adapters.unet()), model.unet, model.unet_weights);
   take(options.vae.empty() ? build_vae(open("vae"), options.precision)
                            : build_vae(open_single(options.vae), options.precision),
        model.vae, model.vae_weights);
-  take(build_text(open("text_encoder"), options.precision), model.text, model.text_weights);
+  take(build_text(text, options.precision, adapters.text()), model.text, model.text_weights);
   finish(model, unet, {settings}, options);
   return model;
 }
@@ -221,7 +242,7 @@ std::unique_ptr<Vae> open_vae(const fs::path& file, Precision precision) {
 }
 
 std::unique_ptr<TextEncoder> open_text_encoder(const fs::path& file, Precision precision) {
-  return build_text(open_single(file), precision).network;
+  return build_text(open_single(file), precision, {}).network;
 }
 
 }  // namespace calotype

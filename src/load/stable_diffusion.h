@@ -4,9 +4,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "io/recognise.h"
 #include "io/settings.h"
+#include "load/adapters.h"
 #include "load/mapped_weights.h"
 #include "models/clip.h"
 #include "models/unet.h"
@@ -35,6 +37,7 @@ struct StableDiffusion {
   std::unique_ptr<UNet> unet;
   std::unique_ptr<Vae> vae;
   std::unique_ptr<TextEncoder> text;
+  std::vector<AdapterReport> adapters;                    // what became of those that were asked for
   MappedWeights unet_weights, vae_weights, text_weights;  // to be let go when a network's work is done
 
   /// Pixels a side at which the model was trained.
@@ -46,6 +49,7 @@ struct OpenOptions {
   std::filesystem::path vae = {};                       // a file to take the autoencoder from
   std::string variant = {};                             // of a folder's files, such as "fp16"
   Precision precision = Precision::f32;                 // of all networks; in f32 where bf16 is no faster
+  std::vector<AdapterUse> adapters = {};                // in the order in which they change the weights
 };
 
 /// Opens a single file in the original layout, with a yaml of its stem beside it where it needs one, or a diffusers
