@@ -69,6 +69,12 @@ TEST(Checker, PicturesAreTheReferences) {
   EXPECT_EQ(result.lines("ok"), 18) << result.text;
 }
 
+TEST(Checker, AdaptersDoWhatTheReferencesDo) {
+  const Result result = checked(check_files, kData / "files", "lora/*");
+  EXPECT_EQ(result.code, 0) << result.text;
+  EXPECT_EQ(result.lines("ok"), 16) << result.text;
+}
+
 TEST(Checker, NamesAndGroupsSelectCases) {
   EXPECT_EQ(checked(check_networks, kData / "networks", "blocks").lines("ok"), 17);
   EXPECT_EQ(checked(check_networks, kData / "networks", "blocks/vae_*").lines("ok"), 4);
