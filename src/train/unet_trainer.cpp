@@ -66,6 +66,14 @@ Tensor training_noise(const Shape& shape, double offset, uint64_t seed, uint64_t
   return noise;
 }
 
+/// A time of the schedule, evenly drawn where the shift is 1; a greater one draws noisy times more often (Esser et al.
+/// 2024, section 5.3.2): u becomes shift u / (1 + (shift - 1) u).
+int shifted_time(CounterRng& rng, double shift, int times) {
+  if (shift == 1) return static_cast<int>(rng.below(times));
+  const double u = rng.uniform64();
+  return std::min(static_cast<int>(shift * u / (1 + (shift - 1) * u) * times), times - 1);
+}
+
 std::vector<std::string> lines_of(const std::filesystem::path& path) {
   std::ifstream file(path);
   require(file.good(), ErrorKind::bad_file, "{}: cannot be opened", path.string());
@@ -142,7 +150,8 @@ void train_unet(Settings& settings, const TrainWatcher& watcher) {
           settings.file().string(), word);
   const bool zero_terminal = settings.flag("zero_terminal_snr", *prediction == Prediction::v_prediction);
   const double offset = settings.number("noise_offset", 0, 0, 1),
-               dropout = settings.number("caption_dropout", 0.1, 0, 1);
+               dropout = settings.number("caption_dropout", 0.1, 0, 1),
+               time_shift = settings.number("time_shift", 1, 0.01, 100);
   const double guidance = settings.number("guidance", 4, 0, 100);
   const UNetConfig config{.in_channels = vae->config.embed_dim,
                           .out_channels = vae->config.embed_dim,
@@ -183,7 +192,7 @@ void train_unet(Settings& settings, const TrainWatcher& watcher) {
       CounterRng rng(run.seed(), kDrawStream, static_cast<uint64_t>(number * batch + b));
       pictures.push_back(data.draw(rng));
       captions.push_back(rng.uniform64() < dropout ? LatentCache::kNoCaption : pictures.back());
-      levels.push_back(objective.schedule.at(static_cast<int>(rng.below(objective.schedule.size()))));
+      levels.push_back(objective.schedule.at(shifted_time(rng, time_shift, objective.schedule.size())));
     }
     const Tensor clean = seen.latents(pictures);
     const Tensor noise = training_noise(clean.shape(), offset, run.seed(), static_cast<uint64_t>(number));
