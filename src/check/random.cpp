@@ -1,13 +1,18 @@
 #include "base/random.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
-#include <cstring>
+#include <span>
 
+#include "base/device_random.h"
 #include "base/error.h"
+#include "base/numpy_random.h"
 #include "check/distance.h"
 #include "check/reference.h"
 #include "check/sampler_cases.h"
+#include "diffusion/brownian.h"
+#include "diffusion/noise.h"
 
 namespace calotype::checker {
 namespace {
@@ -88,7 +93,7 @@ void check_normals(const json& row, const ReferenceTensors& tensors, Findings& f
   } else if (type == "bf16") {
     findings.measure("units in the last place", greatest_units(drawn<BFloat16>(rng, count), tensors.bits16(name)), 1);
   } else {
-    throw Skipped{"random numbers of the type " + type + " are not built yet"};
+    throw Skipped{"random numbers of the type " + type + " are not built"};
   }
   if (const auto next = optional_number(row, "next_uniform"))
     findings.equal("the uniform number after them", std::vector{rng.uniform()}, {static_cast<float>(*next)});
@@ -135,12 +140,83 @@ void check_uniform(const json& row, const ReferenceTensors&, Findings& findings)
   findings.equal("order", rng.permutation(10), want_order);
 }
 
+void check_philox(const json& row, const ReferenceTensors& tensors, Findings& findings) {
+  const uint64_t seed = seed_of(row);
+  const std::array<uint32_t, 2> key{static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)};
+  const auto words = [&](uint32_t element) {
+    const auto got = philox({0, 0, element, 0}, key);
+    return std::vector<uint32_t>(got.begin(), got.end());
+  };
+  findings.equal("words of element 0", words(0), row.at("raw_first").get<std::vector<uint32_t>>());
+  findings.equal("words of element 1", words(1), row.at("raw_second").get<std::vector<uint32_t>>());
+  const auto drawn_at = [&](uint32_t offset, size_t count) {
+    DeviceRng rng(seed);
+    std::vector<float> values(count);
+    for (uint32_t i = 0; i < offset; ++i) rng.normal(std::span(values).first(0));
+    rng.normal(values);
+    return values;
+  };
+  for (const json& draw : row.at("draws"))
+    findings.measure(word(draw, "values"),
+                     greatest_difference(drawn_at(draw.at("offset"), draw.at("n")), tensors.values(draw.at("values"))),
+                     2e-6);
+  if (!row.contains("latent_4x64x64")) return;
+  const json& large = row["latent_4x64x64"];
+  const std::vector<float> got = drawn_at(0, 4 * 64 * 64);
+  const std::vector<double> last = large.at("last");
+  findings.measure("last values", greatest_difference(std::vector<float>(got.end() - last.size(), got.end()), last),
+                   2e-6);
+  double sum = 0, squares = 0;
+  for (const double value : got) sum += value, squares += value * value;
+  // Each of the numbers within 2e-6.
+  findings.measure("sum", std::abs(sum - large.at("sum").get<double>()), 2e-6 * static_cast<double>(got.size()));
+  findings.measure("sum of squares", relative(squares, large.at("sum_of_squares")), 4e-6);
+}
+
+void check_numpy(const json& row, const ReferenceTensors& tensors, Findings& findings) {
+  NumpyRng rng(seed_of(row));
+  const std::vector<double> want = tensors.values(row.at("randn"));
+  std::vector<double> got(want.size()), uniform;
+  rng.normal(std::span(got));
+  findings.measure("normals", greatest_difference(got, want), 1e-14);
+  const auto want_uniform = row.at("then_uniform").get<std::vector<double>>();
+  for (size_t i = 0; i < want_uniform.size(); ++i) uniform.push_back(rng.uniform());
+  findings.measure("uniform numbers", greatest_difference(uniform, want_uniform), 1e-14);
+}
+
+void check_brownian(const json& row, const ReferenceTensors& tensors, Findings& findings) {
+  const Shape shape(row.at("shape").get<std::vector<int64_t>>());
+  require(shape.rank() == 4, ErrorKind::bad_file, "a path of shape {}, not [B,C,H,W]", shape.text());
+  const double low = row.at("sigma_min"), high = row.at("sigma_max");
+  const json& seed = row.at("seed");
+  const BrownianNoise noise = seed.is_array() ? BrownianNoise(seed.get<std::vector<uint64_t>>(), low, high)
+                                              : BrownianNoise(seed_of(row), low, high);
+  const std::vector<double> want = tensors.values(row.at("values"));
+  const size_t each = static_cast<size_t>(shape.count());
+  size_t done = 0;
+  for (const auto& [sigma, next] : row.at("queries").get<std::vector<std::pair<double, double>>>()) {
+    const Tensor got = noise.between(sigma, next, {shape[0], shape[2], shape[3], shape[1]});
+    require((done + 1) * each <= want.size(), ErrorKind::bad_file, "there are more queries than values");
+    findings.measure("query " + std::to_string(done),
+                     greatest_beside_one(reference_values(got), std::span(want).subspan(done * each, each)), 1e-5);
+    ++done;
+  }
+}
+
+void check_slerp(const json& row, const ReferenceTensors& tensors, Findings& findings) {
+  const auto extents = row.at("shape").get<std::vector<int64_t>>();
+  require(extents.size() == 3, ErrorKind::bad_file, "noise of {} axes, not [C,H,W]", extents.size());
+  const Shape shape{1, extents[1], extents[2], extents[0]};
+  const auto first = [&](const char* key) { return Noise::whole_batch(row.at(key).get<uint64_t>()).draw(shape); };
+  const Tensor got = varied(first("seed"), first("subseed"), row.at("strength"));
+  findings.measure("values", greatest_beside_one(reference_values(got), tensors.values(row.at("values"))), 1e-5);
+}
+
 using Check = void (*)(const json&, const ReferenceTensors&, Findings&);
 
 struct Kind {
   const char* key;
-  Check check;  // null: comes later
-  const char* reason = "";
+  Check check;
 };
 
 constexpr Kind kKinds[] = {
@@ -148,10 +224,10 @@ constexpr Kind kKinds[] = {
     {"torch_half_old", check_old_halves},
     {"torch_sequences", check_sequence},
     {"torch_uniform", check_uniform},
-    {"philox", nullptr, "random numbers as graphics cards draw them are not built yet"},
-    {"numpy", nullptr, "numpy's random numbers are not built yet"},
-    {"brownian", nullptr, "Brownian paths are not built yet"},
-    {"slerp", nullptr, "variations of a seed are not built yet"},
+    {"philox", check_philox},
+    {"numpy", check_numpy},
+    {"brownian", check_brownian},
+    {"slerp", check_slerp},
 };
 
 std::string name_of_row(const json& row, size_t number) {
@@ -173,10 +249,7 @@ void check_random(const Request& request, Report& report) {
     size_t number = 0;
     for (const json& row : index[kind.key]) {
       const std::string id = std::string(kind.key) + "/" + name_of_row(row, number++), name = "random/" + id;
-      if (!kind.check)
-        report.skip(name, kind.reason, id);
-      else
-        report.run(name, [&](Findings& findings) { kind.check(row, tensors, findings); }, id);
+      report.run(name, [&](Findings& findings) { kind.check(row, tensors, findings); }, id);
     }
   }
 }

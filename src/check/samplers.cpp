@@ -1,15 +1,19 @@
 #include "diffusion/samplers.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <functional>
+#include <optional>
 #include <set>
 
 #include "base/error.h"
 #include "check/distance.h"
 #include "check/kinds.h"
+#include "check/listed_grid.h"
 #include "check/reference.h"
 #include "check/sampler_cases.h"
+#include "diffusion/brownian.h"
 #include "diffusion/noise.h"
 
 namespace calotype::checker {
@@ -36,6 +40,8 @@ class Draws {
     stored_.assign(values.begin(), values.end());
   }
 
+  const Shape& shape() const { return shape_; }
+
   /// Draw `number`; a case asks for them from 0 on.
   Tensor at(size_t number) {
     const size_t each = static_cast<size_t>(shape_.count());
@@ -58,11 +64,19 @@ Recipe recipe_of(const json& row) {
   return reference == "LDM rule" ? Recipe::ldm : Recipe::web_ui;
 }
 
+/// diffusers gives several samplers one class.
 const Sampler& sampler_of(const json& row) {
-  const std::string id = row.at("sampler");
-  for (const Sampler& sampler : samplers())
-    if (id == sampler.id) return sampler;
-  throw Skipped{"the sampler " + id + " is not built yet"};
+  std::string id = row.at("sampler");
+  if (word(row, "cls") == "DPMSolverMultistepScheduler") {
+    const std::string algorithm = word(row.at("options"), "algorithm_type", "dpmsolver++");
+    if (algorithm == "sde-dpmsolver++") id = "dpmpp_2m_sde";
+    if (algorithm == "dpmsolver" || algorithm == "sde-dpmsolver") id = "dpm_2m";
+  }
+  try {
+    return *sampler_named(id).sampler;
+  } catch (const Error&) {
+    throw Skipped{"the sampler " + id + " is not built"};
+  }
 }
 
 /// The reference's options that have a meaning here, or none.
@@ -87,34 +101,68 @@ const std::set<std::string> kOptions = {"beta_start",
                                         "clip_sample_range",
                                         "use_clipped_model_output",
                                         "solver_type",
+                                        "solver_order",
+                                        "algorithm_type",
                                         "euler_at_final",
                                         "lower_order_final",
-                                        "rescale_betas_zero_snr"};
+                                        "rescale_betas_zero_snr",
+                                        "skip_prk_steps",
+                                        "variance_type",
+                                        "noise_sampler_seed",
+                                        "original_inference_steps",
+                                        "order",
+                                        "rtol",
+                                        "atol",
+                                        "interpolation_type",
+                                        "timestep_type"};
 
-void require_known_options(const json& options) {
+void require_known_options(const json& options, const std::string& cls) {
   for (const auto& [name, value] : options.items())
-    if (!kOptions.contains(name)) throw Skipped{"the option " + name + " is not built yet"};
+    if (!kOptions.contains(name)) throw Skipped{"the option " + name + " is not built"};
+  if (cls == "DPMSolverSinglestepScheduler" && word(options, "algorithm_type", "dpmsolver++") != "dpmsolver++")
+    throw Skipped{"single steps with the guessed noise are not built"};
+  if (const std::string variance = word(options, "variance_type", "fixed_small");
+      variance != "fixed_small" && variance != "fixed_large")
+    throw Skipped{"the variance " + variance + " is not built"};
 }
 
 template <class T>
 T named(const std::optional<T>& value, const std::string& name) {
-  if (!value) throw Skipped{name + " is not built yet"};
+  if (!value) throw Skipped{name + " is not built"};
   return *value;
+}
+
+NoiseSchedule schedule_of(const json& options) {
+  const std::string name = word(options, "beta_schedule", "scaled_linear");
+  const double start = options.value("beta_start", 0.00085), end = options.value("beta_end", 0.012);
+  std::optional<BetaKind> kind;
+  if (name == "scaled_linear") kind = BetaKind::scaled_linear;
+  if (name == "linear") kind = BetaKind::linear;
+  if (name == "squaredcos_cap_v2") kind = BetaKind::squared_cosine;
+  const std::vector<double> raw = betas(named(kind, "the schedule " + name), start, end);
+  return NoiseSchedule(options.value("rescale_betas_zero_snr", false) ? zero_terminal_snr(raw) : raw);
 }
 
 PlanRequest request_of(const json& row, const Sampler& sampler) {
   const json& options = row.at("options");
-  PlanRequest request = default_request(sampler, recipe_of(row), row.at("steps"));
+  const std::string cls = word(row, "cls");
+  PlanRequest request = default_request(sampler, recipe_of(row), std::max(row.at("steps").get<int>(), 1));
+  request.discard_next_to_last = false;
   request.steps_offset = options.value("steps_offset", 0);
-  request.end_without_noise = options.value("set_alpha_to_one", false);
-  request.end_at_lowest_sigma = options.value("final_sigmas_type", "zero") == "sigma_min";
+  if (sampler.family == GridFamily::ddim || sampler.family == GridFamily::pndm)
+    request.end_without_noise = options.value("set_alpha_to_one", cls == "DDIMScheduler");
+  request.end_at_lowest_sigma = word(options, "final_sigmas_type", "zero") == "sigma_min";
+  request.distilled_steps = options.value("original_inference_steps", 50);
+  request.log_linear = word(options, "interpolation_type", "linear") == "log_linear";
+  request.continuous_times =
+      word(options, "timestep_type", "discrete") == "continuous" && row.at("prediction") == "v_prediction";
   if (const std::string spacing = word(options, "timestep_spacing"); !spacing.empty())
     request.spacing = named(spacing_from(spacing), "the spacing " + spacing);
   if (options.value("use_karras_sigmas", false)) request.sigmas = SigmaKind::karras;
   if (options.value("use_exponential_sigmas", false)) request.sigmas = SigmaKind::exponential;
   if (options.value("use_beta_sigmas", false)) request.sigmas = SigmaKind::beta;
   if (options.value("use_lu_lambdas", false)) request.sigmas = SigmaKind::lu;
-  if (std::string schedule = word(row, "schedule"); !schedule.empty()) {
+  if (std::string schedule = word(row, "schedule"); !schedule.empty() && schedule != "none") {
     if (schedule.ends_with("_discard")) {
       schedule.resize(schedule.size() - 8);
       request.discard_next_to_last = true;
@@ -127,19 +175,28 @@ PlanRequest request_of(const json& row, const Sampler& sampler) {
 
 SamplerOptions options_of(const json& row, const Sampler& sampler) {
   const json& options = row.at("options");
-  const Recipe recipe = recipe_of(row);
-  SamplerOptions result = sampler.options(recipe);
+  const std::string cls = word(row, "cls");
+  SamplerOptions result = sampler.options(recipe_of(row));
   result.eta = options.value("eta", result.eta);
+  if (word(options, "algorithm_type") == "sde-dpmsolver") result.eta = 1;
   result.noise_scale = options.value("s_noise", 1.0);
   result.churn = options.value("s_churn", 0.0);
   result.churn_from = options.value("s_tmin", 0.0);
   result.churn_to = optional_number(options, "s_tmax").value_or(HUGE_VAL);
-  if (recipe == Recipe::diffusers) result.late_churn = prediction_from(row.at("prediction").get<std::string>());
-  result.clip = options.value("clip_sample", false) ? optional_number(options, "clip_sample_range").value_or(1) : 0;
+  if (options.value("clip_sample", cls == "DDIMScheduler" || cls == "DDPMScheduler"))
+    result.clip = optional_number(options, "clip_sample_range").value_or(1);
   result.clip_noise = options.value("use_clipped_model_output", false);
-  result.solver = options.value("solver_type", "midpoint") == "heun" ? Solver::heun : Solver::midpoint;
+  if (const std::string solver = word(options, "solver_type"); !solver.empty()) {
+    result.solver = solver == "heun" ? Solver::heun : Solver::midpoint;
+    result.bh1 = solver == "bh1";
+  }
+  result.order = options.value("solver_order", options.value("order", result.order));
   result.first_order_final = options.value("euler_at_final", false);
   result.lower_order_final = options.value("lower_order_final", result.lower_order_final);
+  result.large_variance = word(options, "variance_type") == "fixed_large";
+  result.sde_third_order_defect = cls == "DPMSolverMultistepScheduler";
+  result.relative_tolerance = options.value("rtol", result.relative_tolerance);
+  result.absolute_tolerance = options.value("atol", result.absolute_tolerance);
   return result;
 }
 
@@ -170,14 +227,79 @@ void compare_times(const std::vector<double>& got, const std::vector<double>& wa
   }
 }
 
+/// The noise of a Brownian sampler as the reference's tree returned it, and a check of what is asked and of our tree.
+class BrownianCheck {
+ public:
+  BrownianCheck(const json& row, const ReferenceTensors& tensors, const Shape& shape, Findings& findings)
+      : findings_(findings), shape_(shape) {
+    values_ = tensors.values(row.at("noise"));
+    queries_ = row.at("brownian_queries").get<std::vector<std::array<double, 2>>>();
+    const json& seed = row.at("brownian_seed");
+    const auto range = row.at("brownian_range").get<std::array<double, 2>>();
+    if (seed.is_array())
+      ours_.emplace(seed.get<std::vector<uint64_t>>(), range[0], range[1]);
+    else
+      ours_.emplace(seed.get<uint64_t>(), range[0], range[1]);
+  }
+
+  Tensor next(double sigma, double below) {
+    const size_t each = static_cast<size_t>(shape_.count());
+    require(asked_ < queries_.size() && (asked_ + 1) * each <= values_.size(), ErrorKind::bad_input,
+            "the noise is asked for {} times, {} are stored", asked_ + 1, queries_.size());
+    const auto& [from, to] = queries_[asked_];
+    findings_.measure("query " + std::to_string(asked_), std::max(relative(sigma, from), relative(below, to)), 2e-5);
+    const std::span<const double> want = std::span(values_).subspan(asked_ * each, each);
+    const Tensor tree = ours_->between(from, to, {shape_[0], shape_[2], shape_[3], shape_[1]});
+    findings_.measure("tree " + std::to_string(asked_), greatest_beside_one(reference_values(tree), want), 1e-5);
+    const std::vector<float> narrow(want.begin(), want.end());
+    ++asked_;
+    return maps_from_reference(Tensor::from<float>(narrow, shape_));
+  }
+
+  void finish() { findings_.exact("queries", asked_ == queries_.size() ? 0 : 1); }
+
+ private:
+  Findings& findings_;
+  Shape shape_;
+  std::vector<double> values_;
+  std::vector<std::array<double, 2>> queries_;
+  std::optional<BrownianNoise> ours_;
+  size_t asked_ = 0;
+};
+
+/// What stands in the file about the grid.
+void compare_grid(const json& row, const Sampler& sampler, const Plan& plan, const PlanRequest& request,
+                  Findings& findings) {
+  if (row.contains("sigmas"))
+    findings.measure("sigmas",
+                     greatest_relative(listed_sigmas(word(row, "cls"), plan), row["sigmas"].get<std::vector<double>>()),
+                     2e-5);
+  if (const auto scale = optional_number(row, "init_noise_sigma"))
+    findings.measure("scale of the first noise", relative(plan.noise_scale, *scale), 2e-5);
+  if (row.contains("grid") && !request.strength && sampler.family != GridFamily::continuous) {
+    std::vector<double> times =
+        request.recipe == Recipe::ldm ? ldm_timesteps(request.steps) : web_ui_timesteps(request.steps);
+    std::ranges::reverse(times);
+    findings.equal("grid", times, row["grid"].get<std::vector<double>>());
+  }
+  if (row.contains("pairs")) {
+    const auto pairs = row["pairs"].get<std::vector<std::array<double, 2>>>();
+    findings.exact("number of pairs", pairs.size() == plan.steps.size() ? 0 : 1);
+    for (size_t i = 0; i < std::min(pairs.size(), plan.steps.size()); ++i)
+      findings.measure(
+          "pair " + std::to_string(i),
+          std::max(relative(plan.steps[i].from.noise, pairs[i][0]), relative(plan.steps[i].to.noise, pairs[i][1])),
+          2e-5);
+  }
+}
+
 void check_case(const json& row, const ReferenceTensors& tensors, Draws& draws, Findings& findings) {
   const Sampler& sampler = sampler_of(row);
-  require_known_options(row.at("options"));
-  const NoiseSchedule schedule = NoiseSchedule::stable_diffusion(row["options"].value("rescale_betas_zero_snr", false));
+  require_known_options(row.at("options"), word(row, "cls"));
   const PlanRequest request = request_of(row, sampler);
   const std::string predicted = row.at("prediction");
   const Prediction prediction = named(prediction_from(predicted), "the prediction " + predicted);
-  const Plan plan = make_plan(schedule, sampler.family, request);
+  const Plan plan = make_plan(schedule_of(row["options"]), sampler.family, request);
 
   size_t drawn = 0;
   const auto draw = [&] { return draws.at(drawn++); };
@@ -191,28 +313,42 @@ void check_case(const json& row, const ReferenceTensors& tensors, Draws& draws, 
 
   std::vector<double> times;
   std::vector<Tensor> inputs, states;
-  const Network network = [&](const Tensor& input, double time) {
-    times.push_back(time);
-    inputs.push_back(input);
-    return toy_network(input, time);
-  };
-  const Sampling run{.plan = plan,
-                     .denoise = denoiser(network, prediction),
-                     .draw = draw,
-                     .options = options_of(row, sampler),
-                     .on_step = [&](const Progress& progress) { states.push_back(progress.x); },
-                     .after_step = {}};
+  const Denoiser inner = denoiser(
+      [&](const Tensor& input, double time) {
+        times.push_back(time);
+        inputs.push_back(input);
+        return toy_network(input, time);
+      },
+      prediction);
+  const bool every_call = request.recipe == Recipe::diffusers;
+  Sampling run{.plan = plan,
+               .denoise =
+                   [&](const Tensor& state, const Level& at) {
+                     if (every_call) states.push_back(state);
+                     return inner(state, at);
+                   },
+               .draw = draw,
+               .options = options_of(row, sampler),
+               .on_step =
+                   [&](const Progress& progress) {
+                     if (!every_call) states.push_back(progress.x);
+                   },
+               .after_step = {},
+               .prediction = prediction};
+  std::optional<BrownianCheck> path;
+  if (row.contains("noise")) {
+    path.emplace(row, tensors, draws.shape(), findings);
+    run.between = [&](double sigma, double next) { return path->next(sigma, next); };
+  }
   x = sampler.run(run, x);
   states.push_back(x);
+  if (path) path->finish();
 
   const double tolerance = optional_number(row, "tolerance").value_or(2e-5);
   if (row.contains("calls")) findings.equal("calls", std::vector{times.size()}, {row["calls"].get<size_t>()});
   if (row.contains("draws")) findings.equal("draws", std::vector{drawn}, {row["draws"].get<size_t>()});
   if (row.contains("times")) compare_times(times, row["times"], findings);
-  if (row.contains("sigmas"))
-    findings.measure("sigmas", greatest_relative(plan.sigmas(), row["sigmas"].get<std::vector<double>>()), 2e-5);
-  if (const auto scale = optional_number(row, "init_noise_sigma"))
-    findings.measure("scale of the first noise", relative(plan.noise_scale, *scale), 2e-5);
+  compare_grid(row, sampler, plan, request, findings);
   const std::string id = row.at("id");
   findings.measure("final", greatest_beside_one(reference_values(x), tensors.values(word(row, "final", id + ".final"))),
                    tolerance);

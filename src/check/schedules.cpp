@@ -1,10 +1,11 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <set>
+#include <map>
 
 #include "base/error.h"
 #include "check/distance.h"
+#include "check/listed_grid.h"
 #include "check/reference.h"
 #include "check/sampler_cases.h"
 #include "diffusion/guidance.h"
@@ -105,7 +106,9 @@ class Rows {
     const std::vector<double> want = row.at("timesteps");
     std::vector<double> got;
     const std::optional<Spacing> spacing = spacing_from(name);
-    if (family == "ldm_ddim") {
+    if (family == "lcm") {
+      got = consistency_timesteps(steps, 50, optional_number(row, "strength").value_or(1));
+    } else if (family == "ldm_ddim") {
       got = ldm_timesteps(steps);
     } else if (family == "a1111_ddim") {
       got = web_ui_timesteps(steps);
@@ -117,7 +120,7 @@ class Rows {
     } else if (spacing && (family == "dpm_multistep" || family == "unipc")) {
       got = multistep_timesteps(*spacing, steps);
     } else {
-      throw Skipped{"timesteps of " + family + " are not built yet"};
+      throw Skipped{"timesteps of " + family + " are not built"};
     }
     // They are f32 in the reference, and its shortest decimals stand in the file.
     findings.equal("timesteps", std::vector<float>(got.begin(), got.end()),
@@ -125,20 +128,28 @@ class Rows {
   }
 
   void sigmas(const json& row, Findings& findings) {
-    static const std::set<std::string> kSigmaClasses = {"EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler",
-                                                        "LMSDiscreteScheduler"};
-    static const std::set<std::string> kMultistepClasses = {"DPMSolverMultistepScheduler",
-                                                            "DPMSolverSinglestepScheduler", "UniPCMultistepScheduler"};
+    static const std::map<std::string, GridFamily> kFamilies = {{"EulerDiscreteScheduler", GridFamily::sigma},
+                                                                {"EulerAncestralDiscreteScheduler", GridFamily::sigma},
+                                                                {"LMSDiscreteScheduler", GridFamily::sigma},
+                                                                {"HeunDiscreteScheduler", GridFamily::sigma},
+                                                                {"DPMSolverSDEScheduler", GridFamily::sigma},
+                                                                {"KDPM2DiscreteScheduler", GridFamily::halves},
+                                                                {"KDPM2AncestralDiscreteScheduler", GridFamily::halves},
+                                                                {"DPMSolverMultistepScheduler", GridFamily::multistep},
+                                                                {"DPMSolverSinglestepScheduler", GridFamily::multistep},
+                                                                {"UniPCMultistepScheduler", GridFamily::multistep},
+                                                                {"DEISMultistepScheduler", GridFamily::deis}};
     std::string kind = row.at("kind");
     const std::string cls = word(row, "cls");
-    const bool multistep = kMultistepClasses.contains(cls);
-    if (!cls.empty() && !multistep && !kSigmaClasses.contains(cls)) throw Skipped{cls + " is not built yet"};
-    if (kind == "log_linear") throw Skipped{"log-linear interpolation of sigma is not built yet"};
+    const auto found = kFamilies.find(cls);
+    if (!cls.empty() && found == kFamilies.end()) throw Skipped{cls + " is not built"};
+    const GridFamily family = cls.empty() ? GridFamily::sigma : found->second;
 
     PlanRequest request{.steps = row.at("steps"), .recipe = cls.empty() ? Recipe::web_ui : Recipe::diffusers};
     if (const auto spacing = spacing_from(word(row, "spacing"))) request.spacing = *spacing;
     request.end_at_lowest_sigma = kind == "sigma_min_end";
     request.continuous_times = kind == "continuous_v";
+    request.log_linear = kind == "log_linear";
     const NoiseSchedule schedule = NoiseSchedule::stable_diffusion(kind == "zero_snr");
     if (kind.starts_with("discard_next_to_last(")) {
       request.discard_next_to_last = true;
@@ -150,8 +161,8 @@ class Rows {
     std::vector<double> got;
     if (const auto named = sigma_kind_from(kind); named || !cls.empty()) {
       request.sigmas = named.value_or(SigmaKind::grid);
-      const Plan plan = make_plan(schedule, multistep ? GridFamily::multistep : GridFamily::sigma, request);
-      got = plan.sigmas();
+      const Plan plan = make_plan(schedule, family, request);
+      got = listed_sigmas(cls, plan);
       compare_plan(plan, row, findings);
     } else {
       got = other_sigmas(kind, request.steps, schedule);
@@ -162,10 +173,10 @@ class Rows {
 
   static void compare_plan(const Plan& plan, const json& row, Findings& findings) {
     if (row.contains("timesteps")) {
-      const std::vector<double> times = row["timesteps"];
-      findings.exact("number of timesteps", times.size() == plan.steps.size() ? 0 : 1);
-      for (size_t i = 0; i < std::min(times.size(), plan.steps.size()); ++i)
-        findings.measure("timestep " + std::to_string(i), std::abs(plan.steps[i].from.time - times[i]), 5e-3);
+      const std::vector<double> want = row["timesteps"], times = listed_times(word(row, "cls"), plan);
+      findings.exact("number of timesteps", times.size() == want.size() ? 0 : 1);
+      for (size_t i = 0; i < std::min(times.size(), want.size()); ++i)
+        findings.measure("timestep " + std::to_string(i), std::abs(times[i] - want[i]), 5e-3);
     }
     if (const auto scale = optional_number(row, "init_noise_sigma"))
       findings.measure("scale of the first noise", relative(plan.noise_scale, *scale), 2e-5);
@@ -180,7 +191,7 @@ class Rows {
     if (double from = 0, to = 0, rho = 0; std::sscanf(kind.c_str(), "karras_%lf_%lf_rho%lf", &from, &to, &rho) == 3)
       return karras_sigmas(steps, from, to, rho);
     if (kind == "vp") return vp_sigmas(steps);
-    throw Skipped{"sigmas of the kind " + kind + " are not built yet"};
+    throw Skipped{"sigmas of the kind " + kind + " are not built"};
   }
 
   void between(const json& row, Findings& findings) {
@@ -236,7 +247,7 @@ class Rows {
     } else if (row["family"] == "x4_low_res") {
       level = NoiseSchedule(betas(BetaKind::scaled_linear, 0.0001, 0.02)).at(row.at("level"));
     } else {
-      throw Skipped{"noising of the family " + row["family"].dump() + " is not built yet"};
+      throw Skipped{"noising of the family " + row["family"].dump() + " is not built"};
     }
     compare(add_noise(tensor("convert.x0"), tensor("convert.noise"), std::vector{level}), row.at("x_t"), 2e-5,
             findings);

@@ -1,13 +1,12 @@
-#include <algorithm>
-#include <cmath>
 #include <utility>
 
-#include "diffusion/sampler.h"
+#include "diffusion/steps.h"
 #include "ops/combine.h"
 
 namespace calotype {
-/// Denoising diffusion implicit models (Song et al. 2021, equation 12). The coordinates are variance preserving; eta 0
-/// is deterministic, eta 1 is DDPM.
+
+/// Denoising diffusion implicit models (Song et al. 2021, equation 12), in any coordinates; eta 0 is deterministic, eta
+/// 1 is DDPM.
 Tensor ddim(const Sampling& run, Tensor x) {
   const SamplerOptions& options = run.options;
   for (size_t i = run.plan.first; i < run.plan.steps.size(); ++i) {
@@ -15,13 +14,11 @@ Tensor ddim(const Sampling& run, Tensor x) {
     const Tensor guess = run.guess(i, x, from);
     const Tensor clean = options.clip > 0 ? clamped(guess, options.clip) : guess;
     const Tensor noise = noise_from(x, options.clip_noise ? clean : guess, from);
-    const double ratio = from.signal / to.signal;
-    const double fresh = options.eta * to.noise / from.noise * std::sqrt(1 - ratio * ratio);
-    const double kept = std::sqrt(std::max(to.noise * to.noise - fresh * fresh, 0.0));
-    x = combine({{to.signal, clean}, {kept, noise}});
+    const auto [down, up] = ancestral(from.sigma(), to.sigma(), options.eta);
+    x = combine({{to.signal, clean}, {to.signal * down, noise}});
     if (options.eta > 0 || options.always_draw) {
       const Tensor z = run.draw();
-      if (fresh > 0) x = combine({{1, x}, {fresh, z}});
+      if (up > 0) x = combine({{1, x}, {to.signal * up, z}});
     }
     x = run.finished(i, std::move(x));
   }

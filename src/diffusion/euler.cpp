@@ -1,8 +1,6 @@
-#include <algorithm>
 #include <cmath>
-#include <numbers>
 
-#include "diffusion/sampler.h"
+#include "diffusion/steps.h"
 #include "ops/combine.h"
 
 namespace calotype {
@@ -10,10 +8,10 @@ namespace {
 
 /// What the clean guess becomes when noise was added to x after the network had been called.
 Tensor moved_guess(Prediction prediction, const Tensor& clean, const Tensor& before, const Tensor& x, double sigma,
-                   double churned) {
+                   double raised) {
   switch (prediction) {
     case Prediction::epsilon:
-      return combine({{1, x}, {-churned / sigma, before}, {churned / sigma, clean}});
+      return combine({{1, x}, {-raised / sigma, before}, {raised / sigma, clean}});
     case Prediction::v_prediction:
       return combine({{1, clean}, {1 / (sigma * sigma + 1), x}, {-1 / (sigma * sigma + 1), before}});
     case Prediction::sample:
@@ -27,27 +25,23 @@ Tensor moved_guess(Prediction prediction, const Tensor& clean, const Tensor& bef
 /// Euler steps along the probability-flow ODE (Karras et al. 2022, algorithm 2 without its correction). Churn needs
 /// variance-exploding coordinates; without it any will do, and variance-preserving ones make this DDIM.
 Tensor euler(const Sampling& run, Tensor x) {
-  const SamplerOptions& options = run.options;
-  const double most = std::min(options.churn / static_cast<double>(run.plan.steps.size()), std::numbers::sqrt2 - 1);
   for (size_t i = run.plan.first; i < run.plan.steps.size(); ++i) {
     const auto& [from, to] = run.plan.steps[i];
-    const double sigma = from.sigma();
-    const double gamma = sigma >= options.churn_from && sigma <= options.churn_to ? most : 0;
-    const double churned = sigma * (1 + gamma);
-    const double added = options.noise_scale * std::sqrt(churned * churned - sigma * sigma);
+    const double share = run.options.late_churn ? churn_share(run, from) : 0;
     Level at = from;
     Tensor clean;
-    if (options.late_churn && gamma > 0) {
+    if (share > 0) {
       const Tensor before = x;
+      const double sigma = from.sigma(), raised = sigma * (1 + share);
       clean = run.guess(i, before, from);
-      x = combine({{1, before}, {added, run.draw()}});
-      at = exploding(churned, from.time);
-      clean = moved_guess(*options.late_churn, clean, before, x, sigma, churned);
+      x = combine({{1, before}, {run.options.noise_scale * std::sqrt(raised * raised - sigma * sigma), run.draw()}});
+      at = exploding(raised, from.time);
+      clean = moved_guess(run.prediction, clean, before, x, sigma, raised);
     } else {
-      const Tensor z = gamma > 0 || options.always_draw ? run.draw() : Tensor();
-      if (gamma > 0) {
-        x = combine({{1, x}, {added, z}});
-        at = run.plan.level_at(churned);
+      if (!run.options.late_churn) {
+        Churned start = churned(run, i, x);
+        x = start.x;
+        at = start.at;
       }
       clean = run.guess(i, x, at);
     }

@@ -1,8 +1,6 @@
-#include <algorithm>
-#include <cmath>
 #include <utility>
 
-#include "diffusion/sampler.h"
+#include "diffusion/steps.h"
 #include "ops/combine.h"
 
 namespace calotype {
@@ -12,11 +10,9 @@ namespace calotype {
 Tensor euler_ancestral(const Sampling& run, Tensor x) {
   const SamplerOptions& options = run.options;
   for (size_t i = run.plan.first; i < run.plan.steps.size(); ++i) {
-    const auto& [from, to] = run.plan.steps[i];
-    const double sigma = from.sigma(), next = to.sigma();
-    const Tensor clean = run.guess(i, x, from);
-    const double up = std::min(next, options.eta * next * std::sqrt(std::max(1 - next * next / (sigma * sigma), 0.0)));
-    const double down = std::sqrt(next * next - up * up);
+    const double sigma = run.plan.steps[i].from.noise, next = run.plan.steps[i].to.noise;
+    const Tensor clean = run.guess(i, x, run.plan.steps[i].from);
+    const auto [down, up] = ancestral(sigma, next, options.eta);
     x = combine({{down / sigma, x}, {1 - down / sigma, clean}});
     if (next > 0 || options.always_draw) x = combine({{1, x}, {up * options.noise_scale, run.draw()}});
     x = run.finished(i, std::move(x));

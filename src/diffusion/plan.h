@@ -14,8 +14,9 @@ namespace calotype {
 /// Whose habits are followed, to make the same pictures: they cut time in other places, begin and draw otherwise.
 enum class Recipe {
   diffusers,
-  web_ui,  ///< k-diffusion's samplers as the web interface calls them
-  ldm,     ///< the original code
+  web_ui,   ///< k-diffusion's samplers as the web interface calls them
+  comfyui,  ///< the same, as the node interface calls them
+  ldm,      ///< the original code
 };
 
 /// How noise levels are chosen. `grid` takes those of the timesteps (`Spacing`); all others choose levels first.
@@ -34,11 +35,21 @@ enum class SigmaKind {
   align_your_steps,
 };
 
-/// Which of diffusers' three ways to lay a grid a sampler has there.
+/// How a sampler's grid is laid. In the recipes of k-diffusion all but `ddim`, `pndm` and `continuous` step over sigma,
+/// variance exploding.
 enum class GridFamily {
-  ddim,       ///< over whole timesteps, variance preserving
-  sigma,      ///< over sigma, variance exploding; the range of other sigma kinds is that of the grid
-  multistep,  ///< over sigma, variance preserving; their range is that of the whole table
+  ddim,         ///< over whole timesteps, variance preserving
+  ddpm,         ///< the same, each step to the next of the grid and the last to the clean latent
+  pndm,         ///< the same as ddim, with the second call of the first step
+  sigma,        ///< over sigma, variance exploding; the range of other sigma kinds is that of the grid
+  halves,       ///< the same for DPM2 of diffusers, which rounds the times of Karras levels
+  multistep,    ///< over sigma, variance preserving; their range is that of the whole table
+  deis,         ///< the same, ending at the lowest sigma, not at 0
+  consistency,  ///< among the 50 times that consistency models were distilled at
+  continuous,   ///< even in time with fractions, to the first of the table: the original code's DPM-Solver
+  calls,        ///< variance exploding to the lowest sigma, in steps for a number of calls
+  range,        ///< one step over the whole range, which the sampler cuts
+  restart,      ///< over sigma, variance exploding, with ways back up
 };
 
 const char* name_of(Recipe recipe);
@@ -61,6 +72,8 @@ struct PlanRequest {
   bool end_without_noise = false;       ///< DDIM ends at the clean latent, not at the first level ("set_alpha_to_one")
   bool end_at_lowest_sigma = false;     ///< sigma grids of diffusers end at sigma_0, not at 0 ("sigma_min")
   bool continuous_times = false;        ///< the network is told ln(sigma) / 4
+  bool log_linear = false;              ///< sigma grids of diffusers even in ln sigma, N + 1 of them and then the end
+  int distilled_steps = 50;             ///< of `consistency`: the times that there are to choose from
   /// Discards the level before the last, of one more step.
   bool discard_next_to_last = false;
   /// How much of a given latent is replaced, in 0 .. 1: fewer steps are run. Nothing: a run from noise alone.
@@ -75,6 +88,11 @@ struct Plan {
   double noise_scale = 1;   ///< what pure noise is multiplied by otherwise
   /// A level in the same coordinates at any sigma, for samplers that call the network between steps.
   std::function<Level(double sigma)> level_at;
+  /// The same at a time of training, 0 .. 999.
+  std::function<Level(double time)> at_time;
+  /// PLMS: the network is called again at `again.to`, and the first step is then taken from `again.from`.
+  std::optional<Step> again = std::nullopt;
+  int calls = 0;  ///< DPM fast: how many calls its steps share
 
   /// sigma of each step's beginning and of the end.
   std::vector<double> sigmas() const;

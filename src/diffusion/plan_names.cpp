@@ -16,8 +16,13 @@ struct Name {
 
 // The first name of a value is ours; the others are those of other programs.
 constexpr std::array kRecipes = {
-    Name{"diffusers", Recipe::diffusers}, Name{"web_ui", Recipe::web_ui}, Name{"k-diffusion", Recipe::web_ui},
-    Name{"a1111", Recipe::web_ui},        Name{"ldm", Recipe::ldm},
+    Name{"diffusers", Recipe::diffusers},
+    Name{"web_ui", Recipe::web_ui},
+    Name{"k-diffusion", Recipe::web_ui},
+    Name{"a1111", Recipe::web_ui},
+    Name{"comfyui", Recipe::comfyui},
+    Name{"comfy", Recipe::comfyui},
+    Name{"ldm", Recipe::ldm},
 };
 constexpr std::array kSpacings = {
     Name{"leading", Spacing::leading},

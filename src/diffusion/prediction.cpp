@@ -67,6 +67,23 @@ Tensor clean_from(Prediction prediction, const Tensor& x, const Tensor& output, 
   return combine({{at.signal * scale * scale, x}, {-at.noise * scale, output}});
 }
 
+Tensor output_from(Prediction prediction, const Tensor& x, const Tensor& clean, const Level& at) {
+  if (prediction == Prediction::sample) return clean;
+  if (prediction == Prediction::epsilon) return noise_from(x, clean, at);
+  const double scale = at.input_scale();
+  return combine({{at.signal * scale / at.noise, x}, {-1 / (at.noise * scale), clean}});
+}
+
+Tensor moved(Prediction prediction, const Tensor& x, const Tensor& output, const Step& step) {
+  const auto& [from, to] = step;
+  if (prediction == Prediction::epsilon) {
+    const double grown = to.signal / from.signal;
+    return combine({{grown, x}, {to.noise - grown * from.noise, output}});
+  }
+  const Tensor clean = clean_from(prediction, x, output, from);
+  return combine({{to.signal, clean}, {to.noise, noise_from(x, clean, from)}});
+}
+
 Tensor noise_from(const Tensor& x, const Tensor& clean, const Level& at) {
   return combine({{1 / at.noise, x}, {-at.signal / at.noise, clean}});
 }

@@ -27,6 +27,10 @@ Denoiser denoiser(Network network, Prediction prediction);
 
 /// The clean latent that an output stands for; x in the coordinates of `at`. Differentiable.
 Tensor clean_from(Prediction prediction, const Tensor& x, const Tensor& output, const Level& at);
+/// The way back: the output that a guess of the clean latent stands for.
+Tensor output_from(Prediction prediction, const Tensor& x, const Tensor& clean, const Level& at);
+/// Where an output leads x without fresh noise: DDIM's step (Song et al. 2021), from x at step.from.
+Tensor moved(Prediction prediction, const Tensor& x, const Tensor& output, const Step& step);
 /// The noise in x, once the clean latent is known or guessed.
 Tensor noise_from(const Tensor& x, const Tensor& clean, const Level& at);
 

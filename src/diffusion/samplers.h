@@ -19,18 +19,23 @@ struct Sampler {
   std::vector<std::string_view> aliases;  ///< lower case: class names and the ids of other programs
   SamplerFunction run;
   GridFamily family;
-  Spacing spacing;             ///< what diffusers' class takes when nothing is asked
-  SigmaKind preferred_sigmas;  ///< what the web interface takes when nothing is asked
-  Draws draws;
-  int order;  ///< of convergence, without fresh noise
-  int calls_per_step;
-  int calls_less;  ///< calls of the network for N steps: calls_per_step * N - calls_less
+  Spacing spacing = Spacing::linspace;              ///< what diffusers' class takes when nothing is asked
+  SigmaKind preferred_sigmas = SigmaKind::uniform;  ///< what the web interface takes when nothing is asked
+  Draws draws = Draws::never;
+  int order = 1;           ///< of its steps, without fresh noise; the greatest where there are several
+  int calls_per_step = 1;  ///< 0: the sampler itself finds how many calls it needs
+  int calls_less = 0;      ///< calls of the network for N steps: calls_per_step * N - calls_less
+  const char* use;         ///< what it is good for, in a few words
   /// What the reference programs set where nothing is asked.
-  SamplerOptions diffusers, web_ui;
+  SamplerOptions diffusers = {}, web_ui = {}, ldm = {};
+  bool ends_noisy = false;    ///< diffusers' class must end at the lowest sigma, not at 0
+  bool ends_clean = false;    ///< a grid over timesteps that ends at the clean latent
+  bool web_discards = false;  ///< the web interface leaves out the level before the last
+  bool comfyui_discards = false;
+  bool alone = false;  ///< pictures drawn together would change each other: give it one at a time
 
   int calls(int steps) const { return calls_per_step * steps - calls_less; }
-  /// Options of a recipe; the original code's are those of the web interface.
-  const SamplerOptions& options(Recipe recipe) const { return recipe == Recipe::diffusers ? diffusers : web_ui; }
+  SamplerOptions options(Recipe recipe) const;
 };
 
 const char* name_of(Draws draws);
@@ -43,9 +48,11 @@ struct NamedSampler {
   const Sampler* sampler;
   std::optional<SigmaKind> sigmas;
   std::optional<Spacing> spacing;
+  void (*adjust)(SamplerOptions& options) = nullptr;  ///< "dpm++ 2m sde heun" is 2M SDE with another solver
 };
 
-/// By id, title or alias, in any case. Throws `bad_input` with the names that there are.
+/// By id, title or alias, in any case. Throws `bad_input` with the names that there are, `unsupported` for the names of
+/// samplers that other programs have and this one does not.
 NamedSampler sampler_named(std::string_view name);
 
 /// What `sampler` does by itself under a recipe: spacing, sigmas and steps_offset are those of its class or of the web

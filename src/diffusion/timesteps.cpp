@@ -83,4 +83,19 @@ std::vector<double> web_ui_timesteps(int steps, int trained) {
   return times;
 }
 
+std::vector<double> consistency_timesteps(int steps, int distilled, double strength, int trained) {
+  check_steps(steps, trained);
+  require(distilled >= 1 && distilled <= trained, ErrorKind::bad_input, "distilled_steps: {} is outside of 1 .. {}",
+          distilled, trained);
+  const int stride = trained / distilled, kept = static_cast<int>(distilled * strength);
+  require(steps <= kept, ErrorKind::bad_input,
+          "steps: {} are more than the {} times that a consistency model can be called at here", steps, kept);
+  std::vector<double> times(steps);
+  for (int i = 0; i < steps; ++i) {
+    const int from_end = static_cast<int>(i * (kept * 1.0 / steps));
+    times[i] = (kept - from_end) * stride - 1;
+  }
+  return times;
+}
+
 }  // namespace calotype

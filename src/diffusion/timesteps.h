@@ -26,4 +26,8 @@ std::vector<double> ldm_timesteps(int steps, int trained = 1000);
 /// Times of DDIM in the web interface, falling. A sampler does not evaluate the last: it is only stepped to.
 std::vector<double> web_ui_timesteps(int steps, int trained = 1000);
 
+/// Times of LCM and TCD, falling: `steps` of the `distilled` ones, of which only the share `strength` from the low end
+/// is used. Throws `bad_input` where that share has fewer.
+std::vector<double> consistency_timesteps(int steps, int distilled = 50, double strength = 1, int trained = 1000);
+
 }  // namespace calotype

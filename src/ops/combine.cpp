@@ -106,4 +106,20 @@ std::vector<double> deviations(const Tensor& x) {
   return result;
 }
 
+double relative_rms(const Tensor& a, const Tensor& b, const Tensor& before, double relative, double absolute) {
+  check(!a.tracked() && !b.tracked() && !before.tracked(), "relative_rms: plain numbers have no gradient");
+  check(a.shape() == b.shape() && a.shape() == before.shape(), "relative_rms: {}, {} and {}", a.shape().text(),
+        b.shape().text(), before.shape().text());
+  double sum = 0;
+  for_float(a.dtype(), [&]<class T>() {
+    const auto one = a.view<T>(), other = b.view<T>(), past = before.view<T>();
+    sum = blocked_sum_of(a.count(), [&](int64_t i) {
+      const double x = one[i], y = other[i], scale = std::max(std::abs(x), std::abs(double{past[i]}));
+      const double share = (x - y) / std::max(absolute, relative * scale);
+      return share * share;
+    });
+  });
+  return std::sqrt(sum / static_cast<double>(std::max<int64_t>(1, a.count())));
+}
+
 }  // namespace calotype

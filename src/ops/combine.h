@@ -38,4 +38,9 @@ Tensor clamped(const Tensor& x, double limit);
 /// numbers. 0 for a picture of one element. Plain numbers have no history: throws `internal` where x is tracked.
 std::vector<double> deviations(const Tensor& x);
 
+/// How far two results of a step are apart beside what is tolerated: the root mean square over all elements of
+/// (a - b) / max(absolute, relative * max(|a|, |before|)). Of one shape, f32 or f64, summed in f64. A plain number:
+/// throws `internal` where one of them is tracked.
+double relative_rms(const Tensor& a, const Tensor& b, const Tensor& before, double relative, double absolute);
+
 }  // namespace calotype
