@@ -1,5 +1,6 @@
 #include "check/listed_grid.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace calotype::checker {
@@ -39,6 +40,12 @@ std::vector<double> listed_times(const std::string& cls, const Plan& plan) {
     list.push_back(cls == "HeunDiscreteScheduler" ? step.to.time : plan.level_at(middle(cls, step)).time);
   }
   return list;
+}
+
+double middle_time_error(const Step& step, const Plan& plan) {
+  if (step.to.noise == 0) return 0;
+  const double ratio = step.from.noise / step.to.noise, share = std::min(1.0, 0x1p-24 * ratio * ratio);
+  return plan.level_at(step.to.noise * (1 + share)).time - plan.level_at(step.to.noise).time;
 }
 
 }  // namespace calotype::checker

@@ -1,7 +1,10 @@
 #include "diffusion/brownian.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
+#include <vector>
 
 #include "base/error.h"
 #include "base/numpy_random.h"
@@ -15,8 +18,13 @@ namespace {
 
 using Values = std::vector<float>;
 
+/// To six decimals, by the exact value: a middle often lies halfway between two, and only its last bit decides.
 double rounded(double time) {
-  return std::nearbyint(time * 1e6) / 1e6;
+  std::array<char, 64> text;
+  const auto written = std::to_chars(text.data(), text.data() + text.size(), time, std::chars_format::fixed, 6);
+  double value = time;
+  std::from_chars(text.data(), written.ptr, value);
+  return value;
 }
 
 /// One path, as a binary tree over its interval: a node knows its increment, and halves it with noise of its own seed.

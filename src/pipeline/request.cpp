@@ -75,7 +75,7 @@ void choose_levels(Settled& run, const NamedSampler& named_sampler, bool zero_te
   TextToImage& request = run.request;
   run.plan = default_request(*run.sampler, run.recipe, static_cast<int>(request.steps));
   run.plan.own_sigmas = request.sigmas;
-  const bool steps_over_time = run.sampler->family == GridFamily::ddim;
+  const bool steps_over_time = run.sampler->preferred_sigmas == SigmaKind::grid || run.sampler->ends_clean;
   if (run.recipe == Recipe::diffusers && run.sampler->preferred_sigmas == SigmaKind::karras)
     run.plan.sigmas = SigmaKind::karras;
   if (zero_terminal) {

@@ -4,25 +4,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <numeric>
+#include <vector>
 
-#include "support/golden_file.h"
+#include "base/device_random.h"
+#include "base/numpy_random.h"
 
 namespace calotype {
 namespace {
-
-using testing::GoldenFile;
-
-const GoldenFile& golden() {
-  static const GoldenFile file("samplers/random");
-  return file;
-}
-
-uint64_t seed_of(const nlohmann::json& row) {
-  const auto& seed = row.at("seed");
-  return seed.is_number_unsigned() ? seed.get<uint64_t>() : static_cast<uint64_t>(seed.get<int64_t>());
-}
 
 template <class T>
 std::vector<T> drawn(Rng& rng, size_t count) {
@@ -31,25 +20,9 @@ std::vector<T> drawn(Rng& rng, size_t count) {
   return values;
 }
 
-/// Adjacent halves of one sign differ by one in their bits.
-template <class Half>
-void expect_within_a_unit(const std::vector<Half>& got, const std::vector<uint16_t>& want) {
-  ASSERT_EQ(got.size(), want.size());
-  for (size_t i = 0; i < got.size(); ++i) ASSERT_LE(std::abs(int{got[i].bits} - int{want[i]}), 1) << i;
-}
-
 void expect_near(std::span<const float> got, std::span<const float> want, float tolerance) {
   ASSERT_EQ(got.size(), want.size());
   for (size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], want[i], tolerance) << i;
-}
-
-uint32_t crc32(std::span<const float> values) {
-  uint32_t crc = ~0u;
-  for (const std::byte byte : std::as_bytes(values)) {
-    crc ^= std::to_integer<uint32_t>(byte);
-    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ (crc & 1 ? 0xEDB88320u : 0);
-  }
-  return ~crc;
 }
 
 TEST(Rng, WordsAreThoseOfTheMersenneTwister) {
@@ -59,79 +32,6 @@ TEST(Rng, WordsAreThoseOfTheMersenneTwister) {
   EXPECT_EQ(Rng(42).next64(), uint64_t{1608637542u} << 32 | 3421126067u);
   EXPECT_EQ(Rng(uint64_t{1} << 32).next32(), Rng(0).next32());
   EXPECT_EQ(Rng(static_cast<uint64_t>(-1)).next32(), Rng(4294967295u).next32());
-}
-
-TEST(Rng, NormalsAreTorchs) {
-  for (const auto& row : golden().json().at("torch")) {
-    const std::string type = row.at("dtype");
-    SCOPED_TRACE(row.dump().substr(0, 120));
-    Rng rng(seed_of(row));
-    const size_t count = row.at("n");
-    if (!row.contains("values")) {  // a large draw, known by its sums and the checksum of its bytes
-      const std::vector<float> got = drawn<float>(rng, count);
-      const std::vector<float> first = row.at("first");
-      EXPECT_TRUE(std::equal(first.begin(), first.end(), got.begin()));
-      EXPECT_EQ(crc32(got), row.at("crc32").get<uint32_t>());
-      continue;
-    }
-    const std::string name = row.at("values");
-    if (type == "f32") {
-      const std::vector<float> want = golden().values<float>(name), got = drawn<float>(rng, count);
-      if (count >= 16) {
-        EXPECT_EQ(std::memcmp(got.data(), want.data(), count * sizeof(float)), 0);
-      } else {
-        expect_near(got, want, 1e-5f);
-      }
-    } else if (type == "f64") {
-      const std::vector<double> want = golden().values<double>(name), got = drawn<double>(rng, count);
-      for (size_t i = 0; i < count; ++i) ASSERT_NEAR(got[i], want[i], 1e-14) << i;
-    } else if (type == "f16") {
-      expect_within_a_unit(drawn<Float16>(rng, count), golden().values<uint16_t>(name));
-    } else {
-      expect_within_a_unit(drawn<BFloat16>(rng, count), golden().values<uint16_t>(name));
-    }
-    EXPECT_EQ(rng.uniform(), row.at("next_uniform").get<float>()) << "another number of words was used";
-  }
-}
-
-TEST(Rng, HalvesAsOlderTorchFilledThem) {
-  for (const auto& row : golden().json().at("torch_half_old")) {
-    SCOPED_TRACE(row.dump());
-    Rng rng(seed_of(row));
-    const auto want = golden().values<uint16_t>(row.at("values"));
-    if (row.at("dtype") == "f16") {
-      std::vector<Float16> got(want.size());
-      rng.normal(std::span(got), HalfFill::native);
-      expect_within_a_unit(got, want);
-    } else {
-      std::vector<BFloat16> got(want.size());
-      rng.normal(std::span(got), HalfFill::native);
-      expect_within_a_unit(got, want);
-    }
-  }
-}
-
-TEST(Rng, DrawsFollowOnEachOther) {
-  for (const auto& row : golden().json().at("torch_sequences")) {
-    SCOPED_TRACE(row.dump());
-    Rng rng(seed_of(row));
-    std::vector<float> got;
-    for (const size_t size : row.at("sizes")) {
-      const std::vector<float> part = drawn<float>(rng, size);
-      got.insert(got.end(), part.begin(), part.end());
-    }
-    expect_near(got, golden().values<float>(row.at("values")), 1e-5f);
-  }
-}
-
-TEST(Rng, UniformsIntegersAndPermutations) {
-  for (const auto& row : golden().json().at("torch_uniform")) {
-    Rng rng(seed_of(row));
-    for (const float want : row.at("f32")) EXPECT_EQ(rng.uniform(), want);
-    for (const double want : row.at("then_f64")) EXPECT_EQ(rng.uniform64(), want);
-    for (const uint32_t want : row.at("then_randint_1000")) EXPECT_EQ(rng.below(1000), want);
-    EXPECT_EQ(rng.permutation(10), row.at("then_randperm_10").get<std::vector<int64_t>>());
-  }
 }
 
 TEST(Rng, ScalarKernelIsTheOtherOneOfTorch) {
@@ -152,13 +52,33 @@ TEST(Rng, SmallDrawsWaitInPairsAcrossLargeOnes) {
   EXPECT_TRUE(drawn<float>(rng, 0).empty());
 }
 
-TEST(Philox, WordsOfTheReference) {
-  for (const auto& row : golden().json().at("philox")) {
-    const uint64_t seed = row.at("seed");
-    const std::array<uint32_t, 2> key{static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)};
-    EXPECT_EQ(philox({0, 0, 0, 0}, key), (row.at("raw_first").get<std::array<uint32_t, 4>>()));
-    EXPECT_EQ(philox({0, 0, 1, 0}, key), (row.at("raw_second").get<std::array<uint32_t, 4>>()));
-  }
+TEST(DeviceRng, DrawsAreNumbered) {
+  // Seed 42, the first and the second draw.
+  DeviceRng rng(42);
+  std::vector<float> got(4);
+  rng.normal(got);
+  expect_near(got, std::vector<float>{0.19401887f, 2.1613739f, -0.17205095f, 0.84906f}, 2e-6f);
+  rng.normal(got);
+  expect_near(got, std::vector<float>{0.13913749f, -0.10821616f, -0.7174222f, 0.75664866f}, 2e-6f);
+}
+
+TEST(NumpyRng, NormalsOfTheReference) {
+  NumpyRng rng(0);
+  std::vector<double> got(4);
+  rng.normal(std::span(got));
+  const double want[] = {1.764052345967664, 0.4001572083672233, 0.9787379841057392, 2.240893199201458};
+  for (int i = 0; i < 4; ++i) EXPECT_NEAR(got[i], want[i], 1e-14);
+}
+
+TEST(SeedSequence, WordsOfTheReference) {
+  const auto words = [](SeedSequence sequence) {
+    return std::vector{sequence.next(), sequence.next(), sequence.next(), sequence.next()};
+  };
+  EXPECT_EQ(words(SeedSequence(0)), (std::vector{4025752534u, 2687548107u, 2326983537u, 1576567101u}));
+  EXPECT_EQ(words(SeedSequence(42)), (std::vector{387750627u, 2536650517u, 4078839648u, 2023786165u}));
+  EXPECT_EQ(words(SeedSequence(42, {0, 0})), (std::vector{2102017995u, 2891809698u, 2144110403u, 379559146u}));
+  EXPECT_EQ(words(SeedSequence((uint64_t{1} << 63) - 5, {5, 3})),
+            (std::vector{2316882429u, 3583407542u, 4030476705u, 235162486u}));
 }
 
 TEST(CounterRng, NumbersDependOnTheAddressAlone) {

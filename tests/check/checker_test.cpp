@@ -48,7 +48,8 @@ TEST(Checker, NetworksHoldHalfPrecisionTolerances) {
 TEST(Checker, SamplersAreTheReferences) {
   const Result result = checked(check_samplers, kData / "samplers");
   EXPECT_EQ(result.code, 0) << result.text;
-  EXPECT_GE(result.lines("ok"), 100) << result.text;
+  EXPECT_GE(result.lines("ok"), 500) << result.text;
+  EXPECT_EQ(result.lines("skip"), 2) << result.text;  // tables that are left out here
 }
 
 TEST(Checker, TextsAreTheReferences) {

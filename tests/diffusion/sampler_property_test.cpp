@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
 
 #include "base/error.h"
+#include "base/parallel.h"
+#include "diffusion/brownian.h"
 #include "diffusion/noise.h"
 #include "diffusion/samplers.h"
 #include "diffusion/sigmas.h"
@@ -46,17 +49,45 @@ double error_of(SamplerFunction sampler, const SamplerOptions& options, int step
   return std::abs(x - spread(end));
 }
 
-void expect_order(SamplerFunction sampler, const SamplerOptions& options, int order, const std::string& name) {
-  for (const bool vp : {false, true}) {
-    if (vp && sampler == &euler_ancestral) continue;  // has no meaning there
-    const double ratio = error_of(sampler, options, 200, vp) / error_of(sampler, options, 400, vp);
-    EXPECT_NEAR(std::log2(ratio), order, 0.1) << name << (vp ? ", preserving" : ", exploding");
-  }
-}
+struct Solving {
+  const char* name;
+  SamplerFunction sampler;
+  SamplerOptions options;
+  int order;  // at least; a method that starts with lower order is held to that
+  bool any_coordinates;
+};
 
 TEST(SamplerProperty, ConvergesAtItsOrder) {
-  for (const Sampler& sampler : samplers()) expect_order(sampler.run, {}, sampler.order, sampler.id);
-  expect_order(&dpmpp_2m, {.solver = Solver::heun}, 2, "dpmpp_2m heun");
+  const Solving all[] = {
+      {"ddim", ddim, {}, 1, true},
+      {"euler", euler, {}, 1, true},
+      {"euler_ancestral", euler_ancestral, {}, 1, false},
+      {"heun", heun, {}, 2, false},
+      {"restart", calotype::restart, {}, 2, false},
+      {"dpm_2", dpm_2, {}, 2, false},
+      {"dpm_2_ancestral", dpm_2_ancestral, {}, 2, false},
+      {"dpmpp_2s_ancestral", dpmpp_2s_ancestral, {}, 2, false},
+      {"dpmpp_sde", dpmpp_sde, {}, 2, false},
+      {"lms", lms, {.order = 4}, 2, false},
+      {"dpmpp_1", dpmpp_multistep, {.order = 1}, 1, true},
+      {"dpmpp_2m", dpmpp_multistep, {}, 2, true},
+      {"dpmpp_2m heun", dpmpp_multistep, {.solver = Solver::heun}, 2, true},
+      {"dpmpp_3m", dpmpp_multistep, {.order = 3}, 2, true},
+      {"dpm_2m", dpm_multistep, {}, 2, true},
+      {"dpmpp_single", dpmpp_singlestep, {}, 2, true},
+      {"dpmpp_single heun", dpmpp_singlestep, {.solver = Solver::heun}, 2, true},
+      {"unipc", unipc, {}, 2, true},
+      {"unipc bh1", unipc, {.order = 3, .bh1 = true}, 2, true},
+      {"deis", deis, {}, 2, true},
+      {"deis 3", deis, {.order = 3}, 2, true},
+  };
+  for (const auto& [name, sampler, options, order, any] : all) {
+    for (const bool vp : {false, true}) {
+      if (vp && !any) continue;
+      const double ratio = error_of(sampler, options, 200, vp) / error_of(sampler, options, 400, vp);
+      EXPECT_GE(std::log2(ratio), order - 0.1) << name << (vp ? ", preserving" : ", exploding");
+    }
+  }
 }
 
 TEST(SamplerProperty, EulerIsDdimInPreservingCoordinates) {
@@ -66,7 +97,10 @@ TEST(SamplerProperty, EulerIsDdimInPreservingCoordinates) {
 TEST(SamplerProperty, FreshNoiseKeepsTheSpread) {
   for (const auto& [sampler, options, vp] :
        {std::tuple{&euler_ancestral, SamplerOptions{.eta = 1}, false},
-        std::tuple{&ddim, SamplerOptions{.eta = 1}, true}, std::tuple{&euler, SamplerOptions{.churn = 20}, false}}) {
+        std::tuple{&ddim, SamplerOptions{.eta = 1}, true}, std::tuple{&ddim, SamplerOptions{.eta = 1}, false},
+        std::tuple{&ddpm, SamplerOptions{}, true}, std::tuple{&euler, SamplerOptions{.churn = 20}, false},
+        std::tuple{&dpmpp_multistep, SamplerOptions{.eta = 1}, true},
+        std::tuple{&dpmpp_sde, SamplerOptions{.eta = 1}, false}}) {
     const Plan plan = plan_over(150, 8, 0.02, vp);
     const Shape shape{1, 64, 64, 4};
     Noise noise = Noise::whole_batch(5);
@@ -86,30 +120,77 @@ TEST(SamplerProperty, FreshNoiseKeepsTheSpread) {
   }
 }
 
-TEST(SamplerProperty, ABatchChangesNothing) {
-  const NoiseSchedule schedule = NoiseSchedule::stable_diffusion();
-  const auto drawn = [&](const Sampler& sampler, Recipe recipe, uint64_t seed, int pictures) {
-    PlanRequest request = default_request(sampler, recipe, 7);
-    SamplerOptions options = sampler.options(recipe);
-    options.churn = 1;
-    if (sampler.draws == Draws::with_eta) options.eta = 0.5;
-    Noise noise = Noise::per_picture(seed, pictures);
-    const Shape shape{pictures, 5, 3, 4};
-    const Network network = [](const Tensor& x, double time) { return combine({{0.3 + time / 2000, x}}); };
-    const Sampling run{.plan = make_plan(schedule, sampler.family, request),
-                       .denoise = denoiser(network, Prediction::v_prediction),
-                       .draw = [&] { return noise.draw(shape); },
-                       .options = options,
-                       .on_step = {},
-                       .after_step = {}};
-    return sampler.run(run, first_state(run.plan, noise.draw(shape)));
-  };
+/// A whole run of a sampler on a network that is no good at denoising, each picture from its own seed.
+Tensor drawn(const Sampler& sampler, Recipe recipe, uint64_t seed, const Shape& shape,
+             std::optional<double> strength = {}) {
+  PlanRequest request = default_request(sampler, recipe, 7);
+  request.strength = strength;
+  SamplerOptions options = sampler.options(recipe);
+  options.churn = 1;
+  if (sampler.draws == Draws::with_eta) options.eta = 0.5;
+  Noise noise = Noise::per_picture(seed, static_cast<int>(shape[0]));
+  const Network network = [](const Tensor& x, double time) { return combine({{0.3 + time / 2000, x}}); };
+  Sampling run{.plan = make_plan(NoiseSchedule::stable_diffusion(), sampler.family, request),
+               .denoise = denoiser(network, Prediction::v_prediction),
+               .draw = {},
+               .options = options,
+               .on_step = {},
+               .after_step = {},
+               .prediction = Prediction::v_prediction};
+  noise.serve(run, shape);
+  const Tensor first = noise.draw(shape);
+  return sampler.run(run,
+                     strength ? first_state(run.plan, first, Tensor::full(shape, 0.4)) : first_state(run.plan, first));
+}
+
+constexpr Recipe kRecipes[] = {Recipe::diffusers, Recipe::web_ui, Recipe::comfyui};
+
+TEST(SamplerProperty, NeitherBatchNorThreadsChangeAPicture) {
   for (const Sampler& sampler : samplers()) {
-    for (const Recipe recipe : {Recipe::diffusers, Recipe::web_ui}) {
-      const Tensor batch = drawn(sampler, recipe, 42, 3);
-      for (int i = 0; i < 3; ++i) {
-        const Tensor alone = drawn(sampler, recipe, 42 + i, 1), part = batch.rows(i, 1);
-        EXPECT_TRUE(std::ranges::equal(part.view<float>(), alone.view<float>())) << sampler.id << i;
+    for (const Recipe recipe : kRecipes) {
+      const Shape two{2, 6, 5, 4}, one{1, 6, 5, 4};
+      const Tensor alone = drawn(sampler, recipe, 43, one);
+      const int threads = thread_count();
+      set_thread_count(1);
+      const Tensor slow = drawn(sampler, recipe, 43, one);
+      set_thread_count(threads);
+      EXPECT_TRUE(std::ranges::equal(slow.view<float>(), alone.view<float>())) << sampler.id << name_of(recipe);
+      if (sampler.alone) continue;
+      const Tensor part = drawn(sampler, recipe, 42, two).rows(1, 1);
+      EXPECT_TRUE(std::ranges::equal(part.view<float>(), alone.view<float>())) << sampler.id << name_of(recipe);
+    }
+  }
+}
+
+TEST(SamplerProperty, ARunMayStartInTheMiddle) {
+  const Shape shape{1, 3, 5, 4};
+  const double wanted = 0.4;
+  for (const Sampler& sampler : samplers()) {
+    for (const Recipe recipe : kRecipes) {
+      for (const double strength : {0.3, 0.75, 1.0}) {
+        const int steps = sampler.family == GridFamily::consistency ? 8 : 24;
+        PlanRequest request = default_request(sampler, recipe, steps);
+        request.strength = strength;
+        int calls = 0;
+        const Denoiser sure = [&](const Tensor& x, const Level&) { return ++calls, Tensor::full(x.shape(), wanted); };
+        Noise noise = Noise::per_picture(5, 1);
+        Sampling run{.plan = make_plan(NoiseSchedule::stable_diffusion(), sampler.family, request),
+                     .denoise = sure,
+                     .draw = {},
+                     .options = sampler.options(recipe),
+                     .on_step = {},
+                     .after_step = {}};
+        noise.serve(run, shape);
+        const Tensor x = sampler.run(run, first_state(run.plan, noise.draw(shape), Tensor::full(shape, wanted)));
+        // What is left is noise of the last level, of which the coarsest is a tenth.
+        for (const float value : x.view<float>())
+          EXPECT_NEAR(value, wanted, 0.3) << sampler.id << " " << name_of(recipe) << " " << strength;
+        EXPECT_GE(calls, 1);
+        // ComfyUI takes as many steps of a longer grid; a consistency model finds its own in a shorter one.
+        const bool fewer = recipe != Recipe::comfyui && sampler.family != GridFamily::consistency;
+        if (fewer && sampler.calls_per_step > 0 && strength < 1) {
+          EXPECT_LT(calls, sampler.calls(steps)) << sampler.id << " " << name_of(recipe) << " " << strength;
+        }
       }
     }
   }
@@ -120,22 +201,58 @@ TEST(SamplerProperty, CallsAreCounted) {
     int calls = 0;
     size_t reported = 0;
     Noise noise = Noise::whole_batch(1);
-    const auto draw = [&] { return noise.draw({1, 2, 2, 4}); };
-    const Sampling run{.plan = make_plan(NoiseSchedule::stable_diffusion(), sampler.family,
-                                         default_request(sampler, Recipe::diffusers, 9)),
-                       .denoise = [&](const Tensor& x, const Level& at) { return ++calls, ideal(x, at); },
-                       .draw = draw,
-                       .options = sampler.diffusers,
-                       .on_step =
-                           [&](const Progress& progress) {
-                             EXPECT_EQ(progress.index, reported++);
-                             EXPECT_EQ(progress.count, 9u);
-                           },
-                       .after_step = {}};
-    sampler.run(run, draw());
+    const Shape shape{1, 2, 2, 4};
+    Sampling run{.plan = make_plan(NoiseSchedule::stable_diffusion(), sampler.family,
+                                   default_request(sampler, Recipe::diffusers, 9)),
+                 .denoise = [&](const Tensor& x, const Level& at) { return ++calls, ideal(x, at); },
+                 .draw = {},
+                 .options = sampler.diffusers,
+                 .on_step = {},
+                 .after_step = {}};
+    run.on_step = [&](const Progress& progress) {
+      EXPECT_EQ(progress.count, run.plan.steps.size());
+      if (sampler.calls_per_step > 0) {
+        EXPECT_EQ(progress.index, reported++);
+      }
+    };
+    noise.serve(run, shape);
+    sampler.run(run, noise.draw(shape));
+    if (sampler.calls_per_step == 0) continue;
     EXPECT_EQ(calls, sampler.calls(9)) << sampler.id;
-    EXPECT_EQ(reported, 9u) << sampler.id;
+    EXPECT_EQ(reported, run.plan.steps.size()) << sampler.id;
   }
+}
+
+TEST(Brownian, StretchesAddUp) {
+  const std::vector<uint64_t> seeds{7, 8};
+  const BrownianNoise noise(seeds, 0.03, 14.6);
+  const Shape shape{2, 4, 4, 4}, one{1, 4, 4, 4};
+  const Tensor whole = noise.between(9, 2, shape), upper = noise.between(9, 5, shape),
+               lower = noise.between(5, 2, shape);
+  for (int64_t i = 0; i < whole.count(); ++i)
+    EXPECT_NEAR(whole.view<float>()[i] * std::sqrt(7.0),
+                upper.view<float>()[i] * std::sqrt(4.0) + lower.view<float>()[i] * std::sqrt(3.0), 1e-4);
+  const Tensor second = BrownianNoise(std::span(seeds).last(1), 0.03, 14.6).between(9, 2, one);
+  const Tensor part = whole.rows(1, 1);
+  EXPECT_TRUE(std::ranges::equal(part.view<float>(), second.view<float>()));
+}
+
+TEST(NoiseDraws, SourcesAndLaterSeeds) {
+  const Shape shape{1, 2, 3, 4};
+  Noise cuda = Noise::per_picture(42, 1, NoiseSource::torch_cuda);
+  EXPECT_NEAR(cuda.draw(shape).view<float>()[0], 0.19401887f, 2e-6);
+  Noise moved = Noise::per_picture(40, 1), plain = Noise::per_picture(42, 1);
+  moved.draw(shape);
+  moved = moved.begun_anew(2);
+  const Tensor a = moved.draw(shape), b = plain.draw(shape);
+  EXPECT_TRUE(std::ranges::equal(a.view<float>(), b.view<float>()));
+  EXPECT_EQ(later_seed_delta(Recipe::diffusers, 5), std::nullopt);
+  EXPECT_EQ(later_seed_delta(Recipe::web_ui, 31337), 31337u);
+  EXPECT_EQ(later_seed_delta(Recipe::comfyui, 0), 1u);
+  for (const NoiseSource source : {NoiseSource::torch_cpu, NoiseSource::torch_cuda, NoiseSource::numpy})
+    EXPECT_EQ(noise_source_from(name_of(source)), source);
+  EXPECT_EQ(noise_source_from("NV"), NoiseSource::torch_cuda);
+  EXPECT_EQ(noise_source_from("dice"), std::nullopt);
 }
 
 TEST(SamplerProperty, WhatIsPutBackAfterAStepStays) {
@@ -222,6 +339,15 @@ TEST(Samplers, AreFoundByTheirNames) {
   EXPECT_EQ(sampler_named("Euler a").sigmas, std::nullopt);
   EXPECT_EQ(sampler_named("euler SGM Uniform").sigmas, SigmaKind::sgm_uniform);
   EXPECT_EQ(sampler_named("ddim_trailing").spacing, Spacing::trailing);
+  EXPECT_EQ(id("dpm++2s_a"), "dpmpp_2s_ancestral");
+  EXPECT_EQ(id("kdpm2_ancestral"), "dpm_2_ancestral");
+  EXPECT_EQ(id("DPM2 a Karras"), "dpm_2_ancestral");
+  const NamedSampler heun = sampler_named("DPM++ 2M SDE Heun Exponential");
+  EXPECT_EQ(std::string(heun.sampler->id), "dpmpp_2m_sde");
+  EXPECT_EQ(heun.sigmas, SigmaKind::exponential);
+  SamplerOptions options;
+  heun.adjust(options);
+  EXPECT_EQ(options.solver, Solver::heun);
   for (const char* other : {"", "ipndm", "dpm++2mv2", "DDIM CFG++", "euler b"}) EXPECT_THROW(id(other), Error) << other;
 }
 
