@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -77,6 +78,34 @@ struct ImageTowerConfig {
   int64_t mlp_width = 5120;
   TextActivation activation = TextActivation::gelu;
   int64_t projection_width = 1024;
+};
+
+/// The depth estimator DPT-hybrid (Ranftl et al. 2021, "Vision transformers for dense prediction"): three stages of a
+/// residual network under a vision transformer. Defaults are MiDaS 3.0's, which is the one in 512-depth-ema.
+struct DepthConfig {
+  int64_t trained_size = 384;  // pixels a side of the square it was trained on: the grid of its positions
+  int64_t stem_channels = 64;
+  std::vector<int64_t> stage_depths = {3, 4, 9};  // blocks, one number a stage
+  std::vector<int64_t> stage_channels = {256, 512, 1024};
+  int64_t groups = 32;  // of every group norm
+  int64_t width = 768;  // of the transformer
+  int64_t layers = 12;
+  int64_t heads = 12;
+  int64_t mlp_width = 3072;
+  std::array<int64_t, 2> taps = {8, 11};  // the blocks that the decoder reads, counted from 0
+  int64_t features = 256;                 // of the decoder
+  int64_t head_channels = 32;             // before the last convolution
+
+  static constexpr int64_t kPatch = 16;  // pixels a token
+  int64_t trained_grid() const { return trained_size / kPatch; }
+};
+
+/// The small autoencoder of previews (TAESD): same latents, a hundredth of the work. Defaults are the released one's.
+struct TinyVaeConfig {
+  int64_t width = 64;
+  int64_t latent_channels = 4;
+  std::vector<int64_t> encoder_blocks = {1, 3, 3, 3};  // of each resolution, the finest first
+  std::vector<int64_t> decoder_blocks = {3, 3, 3, 1};  // the coarsest first
 };
 
 }  // namespace calotype

@@ -9,6 +9,7 @@
 #include "check/network_case.h"
 #include "load/formula_source.h"
 #include "models/clip.h"
+#include "models/dpt.h"
 #include "models/unet.h"
 #include "models/vae.h"
 #include "ops/embedding.h"
@@ -51,7 +52,9 @@ class BlockMaker {
                          {.stride = 2, .padding = 1, .bottom_right = true});
     if (what == "vae_up") return doubled(vae_keys({}), "decoder.up.1.upsample.");
     if (what == "clip") return clip();
-    throw Skipped{"blocks of the depth network are not built yet"};
+    if (what == "dpt_fusion") return fusion();
+    if (what == "std_conv") return standardised_convolution();
+    throw Skipped{"there is no block " + what + " here"};
   }
 
  private:
@@ -122,6 +125,21 @@ class BlockMaker {
                           activation == "gelu" ? TextActivation::gelu : TextActivation::quick_gelu);
     return
         [block, causal = words_.value("causal", false)](const auto& inputs) { return block(inputs.at("x"), causal); };
+  }
+
+  Block fusion() const {
+    FormulaSource weights = source(depth_keys({}), "fusion.0.", "out.weight", "out_conv.weight");
+    const Fusion block(Params(weights), integer("features"), true);
+    return [block](const auto& inputs) {
+      const auto skip = inputs.find("skip");
+      return block(inputs.at("x"), skip == inputs.end() ? Tensor() : skip->second);
+    };
+  }
+
+  Block standardised_convolution() const {
+    FormulaSource weights = source(depth_keys({}), "stem.conv.", "weight", "weight");
+    const StandardisedConv layer(Params(weights), integer("i"), integer("o"), integer("kernel"), integer("stride", 1));
+    return [layer](const auto& inputs) { return layer(inputs.at("x")); };
   }
 
   json words_;

@@ -125,6 +125,40 @@ ImageTowerConfig image_config(const json& words, const std::string& activation) 
   return config;
 }
 
+DepthConfig depth_config(const json& words) {
+  DepthConfig config;
+  config.trained_size = integer(words, "trained_size");
+  config.stem_channels = integer(words, "stem_channels");
+  config.stage_depths = words.at("stage_depths").get<std::vector<int64_t>>();
+  config.stage_channels = words.at("stage_channels").get<std::vector<int64_t>>();
+  config.groups = integer_or(words, "groups", 32);
+  config.width = integer(words, "vit_width");
+  config.layers = integer(words, "vit_depth");
+  config.heads = integer(words, "vit_heads");
+  config.mlp_width = integer_or(words, "vit_mlp_width", 4 * config.width);
+  const auto taps = words.at("vit_taps").get<std::vector<int64_t>>();
+  require(taps.size() == 2 && config.stage_depths.size() == 3 && config.stage_channels.size() == 3,
+          ErrorKind::unsupported, "configuration: a depth net of {} stages and {} taps, where DPT-hybrid has 3 and 2",
+          config.stage_depths.size(), taps.size());
+  config.taps = {taps[0], taps[1]};
+  config.features = integer(words, "features");
+  config.head_channels = integer_or(words, "head_channels", 32);
+  at_least_one({config.trained_grid(), config.stem_channels, config.groups, config.width, config.layers, config.heads,
+                config.mlp_width, config.features, taps[0] + 1, taps[1] + 1});
+  return config;
+}
+
+TinyVaeConfig tiny_vae_config(const json& words) {
+  TinyVaeConfig config;
+  config.width = integer(words, "width");
+  config.latent_channels = integer(words, "latent_channels");
+  config.encoder_blocks = words.at("encoder_blocks").get<std::vector<int64_t>>();
+  config.decoder_blocks = words.at("decoder_blocks").get<std::vector<int64_t>>();
+  at_least_one({config.width, config.latent_channels, static_cast<int64_t>(config.encoder_blocks.size()),
+                static_cast<int64_t>(config.decoder_blocks.size())});
+  return config;
+}
+
 KeyMap block_keys(const KeyMap& whole, const std::string& ours, const std::string& sample,
                   const std::string& sample_original) {
   const KeyRow* row = whole.find(ours + sample);

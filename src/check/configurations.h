@@ -16,6 +16,8 @@ TextConfig open_clip_config(const json& words, const std::string& activation);
 /// A text tower in transformers' words, as SD 1 has it: all blocks run.
 TextConfig clip_l_config(const json& words);
 ImageTowerConfig image_config(const json& words, const std::string& activation);
+DepthConfig depth_config(const json& words);
+TinyVaeConfig tiny_vae_config(const json& words);
 
 /// The rows of a map that lie below `ours`, with that cut off, and with the names of the original's block cut off:
 /// the map of one block by itself. `sample` is one of its weights, `sample_original` the name of it inside the block.

@@ -1,6 +1,6 @@
 #include "check/formula_model.h"
 
-#include "check/configurations.h"
+#include "check/model_words.h"
 #include "load/formula_source.h"
 
 namespace calotype::checker {
@@ -20,36 +20,39 @@ FormulaModel& FormulaModels::of(const std::string& name) {
 }
 
 FormulaModel FormulaModels::build(const std::string& name, const json& words) const {
-  FormulaModel model{{}, TokenizerRules::hugging_face_sd2};
+  const ModelDescription words_of = model_description(words);
+  FormulaModel model{{}, has_clip_l(words) ? TokenizerRules::hugging_face_sd1 : TokenizerRules::hugging_face_sd2};
   StableDiffusion& parts = model.parts;
   parts.name = name;
-  parts.prediction = word(words, "parameterization", "eps") == "v" ? Prediction::v_prediction : Prediction::epsilon;
-  const json schedule = words.value("schedule", json::object());
-  parts.noise.beta_start = optional_number(schedule, "linear_start").value_or(parts.noise.beta_start);
-  parts.noise.beta_end = optional_number(schedule, "linear_end").value_or(parts.noise.beta_end);
-  parts.noise.train_steps = static_cast<int64_t>(optional_number(schedule, "timesteps").value_or(1000));
-  parts.latent_size = static_cast<int64_t>(optional_number(words.at("unet"), "image_size").value_or(64));
+  parts.prediction = words_of.prediction;
+  parts.noise.beta_start = words_of.beta_start;
+  parts.noise.beta_end = words_of.beta_end;
+  parts.noise.train_steps = words_of.train_steps;
+  parts.latent_size = words_of.latent_size;
+  parts.low_scale.noise.beta_start = words_of.low_beta_start.value_or(parts.low_scale.noise.beta_start);
+  parts.low_scale.noise.beta_end = words_of.low_beta_end.value_or(parts.low_scale.noise.beta_end);
+  parts.low_scale.max_level = words_of.max_noise_level.value_or(parts.low_scale.max_level);
 
-  const UNetConfig unet = unet_config(words["unet"]);
-  FormulaSource unet_source(unet_keys(unet), prefix("unet", "model.diffusion_model."));
-  parts.unet = std::make_unique<UNet>(Params(unet_source), unet);
-
-  VaeConfig vae = vae_config(words.at("vae"));
-  vae.scale_factor = optional_number(words, "scale_factor").value_or(vae.scale_factor);
-  FormulaSource vae_source(vae_keys(vae), prefix("vae", "first_stage_model."));
-  parts.vae = std::make_unique<Vae>(Params(vae_source), vae);
-
-  if (words.contains("text_clipl")) {
-    const TextConfig text = clip_l_config(words["text_clipl"]);
-    FormulaSource source(text_keys(text, ""), prefix("text_clipl", "cond_stage_model.transformer.text_model."),
-                         DType::f32, Layout::diffusers);
-    parts.text = std::make_unique<TextEncoder>(Params(source), text);
-    model.tokenizer = TokenizerRules::hugging_face_sd1;
+  FormulaSource unet_source(unet_keys(*words_of.unet), prefix("unet", "model.diffusion_model."));
+  parts.unet = std::make_unique<UNet>(Params(unet_source), *words_of.unet);
+  FormulaSource vae_source(vae_keys(*words_of.vae), prefix("vae", "first_stage_model."));
+  parts.vae = std::make_unique<Vae>(Params(vae_source), *words_of.vae);
+  if (has_clip_l(words)) {
+    FormulaSource source(text_keys(*words_of.text, ""),
+                         prefix("text_clipl", "cond_stage_model.transformer.text_model."), DType::f32,
+                         Layout::diffusers);
+    parts.text = std::make_unique<TextEncoder>(Params(source), *words_of.text);
   } else {
-    TextConfig text = open_clip_config(words.at("text_openclip"), "gelu");
-    if (word(words["text_openclip"], "layer", "penultimate") == "last") text.used_layers = text.layers;
-    FormulaSource source(text_keys(text), prefix("text_openclip", "cond_stage_model.model."));
-    parts.text = std::make_unique<TextEncoder>(Params(source), text);
+    FormulaSource source(text_keys(*words_of.text), prefix("text_openclip", "cond_stage_model.model."));
+    parts.text = std::make_unique<TextEncoder>(Params(source), *words_of.text);
+  }
+  if (words_of.depth) {
+    FormulaSource source(depth_keys(*words_of.depth), prefix("depth", "depth_model.model."));
+    parts.depth = std::make_unique<DepthNet>(Params(source), *words_of.depth);
+  }
+  if (words_of.image) {
+    FormulaSource source(image_tower_keys(*words_of.image), prefix("image", "embedder.model."));
+    parts.image.tower = std::make_unique<ImageTower>(Params(source) / "image", *words_of.image);
   }
   return model;
 }

@@ -68,5 +68,7 @@ void run_unet(NetworkCase& unet);
 void run_vae(NetworkCase& vae);
 void run_clip(NetworkCase& clip, Findings& findings);
 void run_clip_l(NetworkCase& text, Findings& findings);
+void run_depth(NetworkCase& depth);
+void run_tiny_vae(NetworkCase& vae);
 
 }  // namespace calotype::checker

@@ -5,6 +5,8 @@
 #include "check/network_case.h"
 #include "load/formula_source.h"
 #include "models/clip.h"
+#include "models/dpt.h"
+#include "models/taesd.h"
 #include "models/unet.h"
 #include "models/vae.h"
 #include "ops/structure.h"
@@ -34,12 +36,6 @@ std::vector<json> rows_of(const std::filesystem::path& folder) {
   return rows;
 }
 
-std::string what_is_missing(const std::string& network) {
-  if (network.starts_with("DPT")) return "the depth network is not built yet";
-  if (network == "TAESD") return "the small autoencoder of previews is not built yet";
-  return "there is no network " + network + " here";
-}
-
 void run(NetworkCase& network, Findings& findings) {
   const NoGrad inference;
   if (network.network() == "UNet")
@@ -50,8 +46,12 @@ void run(NetworkCase& network, Findings& findings) {
     run_clip(network, findings);
   else if (network.network() == "CLIP-L text")
     run_clip_l(network, findings);
+  else if (network.network().starts_with("DPT"))
+    run_depth(network);
+  else if (network.network() == "TAESD")
+    run_tiny_vae(network);
   else
-    throw Skipped{what_is_missing(network.network())};
+    throw Skipped{"there is no network " + network.network() + " here"};
   network.finish();
 }
 
@@ -87,6 +87,23 @@ void run_vae(NetworkCase& network) {
       throw Skipped{"an autoencoder cannot be asked to " + direction.dump()};
     }
   }
+}
+
+void run_depth(NetworkCase& network) {
+  const DepthConfig config = depth_config(network.entry("config"));
+  FormulaSource source(depth_keys(config), network.prefix());
+  const DepthNet net(Params(source, network.precision()), config);
+  network.compare("out", net(network.input("image"), network.tap()));
+}
+
+void run_tiny_vae(NetworkCase& network) {
+  const TinyVaeConfig config = tiny_vae_config(network.entry("config"));
+  FormulaSource down(tiny_encoder_keys(config), network.prefix() + "encoder.");
+  const TinyEncoder encoder(Params(down), config);
+  network.compare("out.latent", encoder(network.input("image"), network.tap()));
+  FormulaSource up(tiny_decoder_keys(config), network.prefix() + "decoder.");
+  const TinyDecoder decoder(Params(up), config);
+  network.compare("out.image", decoder(network.input("latent"), network.tap()));
 }
 
 void check_networks(const Request& request, Report& report) {

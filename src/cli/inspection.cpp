@@ -74,6 +74,17 @@ std::string described(const ImageTowerConfig& config) {
                      config.heads, config.patch_size, config.image_size);
 }
 
+std::string described(const DepthConfig& config) {
+  return fmt::format(
+      "width {}, {} blocks of which {} and {} are read, {} heads, stages of {} channels, trained on {} pixels",
+      config.width, config.layers, config.taps[0], config.taps[1], config.heads, joined(config.stage_channels, ","),
+      config.trained_size);
+}
+
+std::string described(const TinyVaeConfig& config) {
+  return fmt::format("width {}, {} latent channels", config.width, config.latent_channels);
+}
+
 /// All networks among the tensors of one file or component.
 void add_parts(Inspection& found, const WeightFiles& files, const Recognised& recognised, const std::string& where) {
   std::set<std::string_view> used;
@@ -87,6 +98,9 @@ void add_parts(Inspection& found, const WeightFiles& files, const Recognised& re
   add("autoencoder", recognised.vae, [](const auto& part) { return vae_keys(part.config); });
   add("text tower", recognised.text, [](const auto& part) { return text_keys(part.config, part.inner); });
   add("image tower", recognised.image, [](const auto& part) { return image_tower_keys(part.config); });
+  add("depth net", recognised.depth, [](const auto& part) { return depth_keys(part.config); });
+  add("small encoder", recognised.tiny_encoder, [](const auto& part) { return tiny_encoder_keys(part.config); });
+  add("small decoder", recognised.tiny_decoder, [](const auto& part) { return tiny_decoder_keys(part.config); });
   for (const StoredTensor& tensor : files.tensors()) {
     if (!used.contains(tensor.name)) found.left_over.push_back(tensor.name);
     if (const int64_t count = count_not_a_number(tensor)) found.not_a_number[tensor.name] = count;
@@ -97,9 +111,12 @@ std::string kind_of(const Recognised& found) {
   if (found.lora) return "LoRA: it changes a model and is none";
   if (found.embedding) return "textual inversion: a word for a model";
   if (found.control_net) return "ControlNet";
-  if (found.unet) return fmt::format("model, {}", name_of(found.family));
+  if (found.unet) return fmt::format("model, {}", kind_of_model(found.family, found.unet->config));
   if (found.vae) return "autoencoder";
-  if (found.text || found.image) return found.image ? "CLIP pair" : "text tower";
+  if (found.text || found.image)
+    return found.text && found.image ? "CLIP pair" : found.text ? "text tower" : "image tower";
+  if (found.depth) return "depth net, DPT-hybrid of MiDaS";
+  if (found.tiny_encoder || found.tiny_decoder) return "small autoencoder of previews (TAESD)";
   return "nothing that is known here";
 }
 
@@ -117,7 +134,7 @@ void inspect_file(Inspection& found, const fs::path& path) {
 void inspect_folder(Inspection& found, const fs::path& path) {
   const ModelSettings settings = settings_from_folder(path);
   found.kind = "diffusers folder, " + pipeline_class(path);
-  for (const char* name : {"unet", "vae", "text_encoder", "image_encoder"}) {
+  for (const char* name : {"unet", "vae", "text_encoder", "image_encoder", "depth_estimator"}) {
     const auto component = component_files(path / name);
     if (!component) continue;
     const WeightFiles files = open_component(*component);
@@ -131,6 +148,7 @@ void inspect_folder(Inspection& found, const fs::path& path) {
 void try_to_open(Inspection& found, const fs::path& path) {
   try {
     const StableDiffusion model = open_stable_diffusion(path);
+    if (model.turbo) found.kind += ", turbo: 1 to 4 steps without guidance";
     found.prediction = name_of(model.prediction);
     found.prediction_source = model.prediction_source;
     found.noise = fmt::format("{} betas {} to {}, {} steps{}", model.noise.beta_schedule, model.noise.beta_start,

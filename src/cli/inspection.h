@@ -10,7 +10,7 @@ namespace calotype::cli {
 
 /// One network of a file or folder.
 struct PartReport {
-  std::string name, where;  // "UNet", "autoencoder", "text tower", "image tower"; its file or folder
+  std::string name, where;  // "UNet", "autoencoder", "text tower", "depth net" ...; its file or folder
   std::string layout, configuration;
   int64_t tensors = 0, parameters = 0;
   std::map<std::string, int64_t> types;  // tensors of each stored type

@@ -121,6 +121,47 @@ void read_text(const ConfigFile& file, ModelSettings& settings) {
   settings.activation = word == "gelu" ? TextActivation::gelu : TextActivation::quick_gelu;
 }
 
+void read_depth(const ConfigFile& net, const ConfigFile& extractor, ModelSettings& settings) {
+  if (net.there()) {
+    settings.depth_heads = net.count("num_attention_heads").value_or(12);
+    // The list has a place for each of the decoder's four maps; the first two are the residual stages'.
+    if (const json* taps = net.find("backbone_out_indices"); taps && taps->is_array() && taps->size() == 4)
+      settings.depth_taps = {
+          {net.whole((*taps)[2], "backbone_out_indices", 0), net.whole((*taps)[3], "backbone_out_indices", 0)}};
+    if (const json* backbone = net.find("backbone_config"); backbone && backbone->is_object())
+      if (const auto groups = backbone->find("num_groups"); groups != backbone->end() && !groups->is_null())
+        settings.depth_groups = net.whole(*groups, "num_groups", 1);
+  }
+  if (extractor.there()) settings.depth_resample = extractor.count("resample", 0);
+}
+
+void read_image_tower(const ConfigFile& tower, const ConfigFile& noise, ModelSettings& settings) {
+  if (tower.there()) {
+    settings.image_heads = tower.count("num_attention_heads").value_or(12);
+    const std::string word = tower.text("hidden_act").value_or("quick_gelu");
+    require(word == "gelu" || word == "quick_gelu", ErrorKind::unsupported,
+            "{}: hidden_act: gelu or quick_gelu is expected, found {}", tower.path(), printable(word, 40));
+    settings.image_activation = word == "gelu" ? TextActivation::gelu : TextActivation::quick_gelu;
+  }
+  if (!noise.there()) return;
+  settings.image_train_steps = noise.count("num_train_timesteps");
+  settings.image_beta_schedule = noise.text("beta_schedule");
+}
+
+void read_low_scale(const ConfigFile& noise, const ConfigFile& index, ModelSettings& settings) {
+  if (index.there()) settings.max_noise_level = index.count("max_noise_level", 0);
+  if (!noise.there()) return;
+  settings.low_beta_start = noise.positive("beta_start");
+  settings.low_beta_end = noise.positive("beta_end");
+  settings.low_train_steps = noise.count("num_train_timesteps");
+}
+
+/// SD-Turbo's scheduler is the only one that runs its few steps back from the last, and it predicts noise.
+bool is_turbo(const ModelSettings& settings) {
+  return settings.scheduler == "EulerDiscreteScheduler" && settings.timestep_spacing == "trailing" &&
+         settings.prediction == Prediction::epsilon && !settings.zero_terminal_snr.value_or(false);
+}
+
 std::string text_of(const std::filesystem::path& path) {
   std::error_code ignored;
   if (!std::filesystem::is_regular_file(path, ignored)) return "";
@@ -144,13 +185,26 @@ ModelSettings settings_from_configs(const FolderConfigs& configs, const std::str
     settings.scale_factor = vae.positive("scaling_factor");
     settings.vae_groups = vae.count("norm_num_groups").value_or(32);
   }
+  const auto file = [&](const std::string& text, const char* name) { return ConfigFile(text, folder + name); };
+  read_depth(file(configs.depth_estimator, "/depth_estimator/config.json"),
+             file(configs.feature_extractor, "/feature_extractor/preprocessor_config.json"), settings);
+  read_image_tower(file(configs.image_encoder, "/image_encoder/config.json"),
+                   file(configs.image_noising_scheduler, "/image_noising_scheduler/scheduler_config.json"), settings);
+  read_low_scale(file(configs.low_res_scheduler, "/low_res_scheduler/scheduler_config.json"),
+                 file(configs.model_index, "/model_index.json"), settings);
+  settings.turbo = is_turbo(settings);
   return settings;
 }
 
 ModelSettings settings_from_folder(const std::filesystem::path& folder) {
   return settings_from_configs(
       {text_of(folder / "unet" / "config.json"), text_of(folder / "vae" / "config.json"),
-       text_of(folder / "text_encoder" / "config.json"), text_of(folder / "scheduler" / "scheduler_config.json")},
+       text_of(folder / "text_encoder" / "config.json"), text_of(folder / "scheduler" / "scheduler_config.json"),
+       text_of(folder / "depth_estimator" / "config.json"),
+       text_of(folder / "feature_extractor" / "preprocessor_config.json"),
+       text_of(folder / "image_encoder" / "config.json"),
+       text_of(folder / "low_res_scheduler" / "scheduler_config.json"),
+       text_of(folder / "image_noising_scheduler" / "scheduler_config.json"), text_of(folder / "model_index.json")},
       folder.string());
 }
 

@@ -61,6 +61,10 @@ KeyMap vae_keys(const VaeConfig& config);
 KeyMap text_keys(const TextConfig& config, std::string_view inner = "text_model.");
 /// The image half of a CLIP pair; ours begin with "image.".
 KeyMap image_tower_keys(const ImageTowerConfig& config);
+/// The layouts are MiDaS' own and transformers'.
+KeyMap depth_keys(const DepthConfig& config);
+KeyMap tiny_encoder_keys(const TinyVaeConfig& config);
+KeyMap tiny_decoder_keys(const TinyVaeConfig& config);
 
 /// The shape under which a layout stores a weight that has `ours`, alone or with the others that share its tensor.
 Shape stored_shape(const StoredKey& key, const Shape& ours);

@@ -15,6 +15,9 @@ constexpr const char* kOpenClipPrefixes[] = {"cond_stage_model.model.", "conditi
 constexpr const char* kTransformersPrefixes[] = {"cond_stage_model.transformer.",
                                                  "conditioner.embedders.0.transformer.", "text_encoder.", ""};
 constexpr const char* kImagePrefixes[] = {"embedder.model.", "cond_stage_model.model.", ""};
+constexpr const char* kDepthPrefixes[] = {"depth_model.model.", "model.", ""};
+constexpr const char* kTinyEncoderPrefixes[] = {"encoder.", "taesd_encoder.", ""};
+constexpr const char* kTinyDecoderPrefixes[] = {"decoder.", "taesd_decoder.", ""};
 constexpr size_t kFewestAveraged = 100;  // fewer are the average's own scalars
 
 template <class Config, size_t N, class Read>
@@ -45,7 +48,6 @@ void read_marks(Recognised& found, std::span<const StoredTensor> tensors) {
     const std::string_view name = tensor.name;
     averaged += name.starts_with("model_ema.");
     found.control_net |= name.starts_with("control_model.");
-    found.depth_net |= name == "depth_model.model.pretrained.act_postprocess3.0.project.0.bias";
     found.lora |=
         contains(name, "lora_") || contains(name, ".lora.") || contains(name, ".hada_") || contains(name, ".lokr_");
     found.embedding |= name == "emb_params" || contains(name, "string_to_param");
@@ -110,6 +112,18 @@ const char* name_of(Family family) {
   return "?";
 }
 
+std::string kind_of_model(Family family, const UNetConfig& unet) {
+  if (family != Family::other) return name_of(family);
+  const int64_t beside = unet.in_channels - unet.out_channels;
+  const char* kind = unet.class_input == ClassInput::vector  ? "unCLIP (variations of pictures)"
+                     : unet.class_input == ClassInput::level ? "upscaler"
+                     : beside == 0                           ? "text to image"
+                     : beside == 1                           ? "depth"
+                     : beside == unet.out_channels + 1       ? "inpainting"
+                                                             : "of another kind";
+  return std::string(kind) + ", of a size of its own";
+}
+
 Recognised recognise(std::span<const StoredTensor> tensors, std::string_view where) {
   const Shapes shapes(tensors, where);
   Recognised found;
@@ -120,6 +134,12 @@ Recognised recognise(std::span<const StoredTensor> tensors, std::string_view whe
   find_text(found.text, shapes);
   find_part(found.image, kImagePrefixes,
             [&](const std::string& prefix, Layout layout) { return image_tower_from_shapes(shapes, prefix, layout); });
+  find_part(found.depth, kDepthPrefixes,
+            [&](const std::string& prefix, Layout layout) { return depth_from_shapes(shapes, prefix, layout); });
+  find_part(found.tiny_encoder, kTinyEncoderPrefixes,
+            [&](const std::string& prefix, Layout layout) { return tiny_encoder_from_shapes(shapes, prefix, layout); });
+  find_part(found.tiny_decoder, kTinyDecoderPrefixes,
+            [&](const std::string& prefix, Layout layout) { return tiny_decoder_from_shapes(shapes, prefix, layout); });
   read_marks(found, tensors);
   if (!found.unet) return found;
   UNetConfig& unet = found.unet->config;

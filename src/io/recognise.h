@@ -28,6 +28,9 @@ enum class Family {
 
 const char* name_of(Family family);
 
+/// The same in words for models of every size: what the network takes beside latents and text tells their kind.
+std::string kind_of_model(Family family, const UNetConfig& unet);
+
 /// A network found in a file: where its weights stand and what their shapes say. What no shape tells is 0 in the
 /// configuration unless the family is known: heads (`num_heads` and `num_head_channels`, or `heads`) and `groups`.
 template <class Config>
@@ -44,11 +47,13 @@ struct Recognised {
   std::optional<FoundPart<VaeConfig>> vae;
   std::optional<FoundPart<TextConfig>> text;
   std::optional<FoundPart<ImageTowerConfig>> image;
+  std::optional<FoundPart<DepthConfig>> depth;
+  std::optional<FoundPart<TinyVaeConfig>> tiny_encoder, tiny_decoder;
   Family family = Family::other;
   bool averaged = false;  // copies of the UNet's weights under `model_ema.`; their two scalars alone don't count
-  bool depth_net = false, lora = false, embedding = false, control_net = false;
+  bool lora = false, embedding = false, control_net = false;
 
-  bool any_network() const { return unet || vae || text || image; }
+  bool any_network() const { return unet || vae || text || image || depth || tiny_encoder || tiny_decoder; }
 };
 
 /// Throws `unsupported` for models of other architectures (SDXL, distilled ones without a middle transformer),

@@ -66,6 +66,17 @@ void apply(const ModelSettings& settings, Recognised& found) {
     if (settings.activation) text.activation = *settings.activation;
     if (settings.padding_id) text.padding_id = static_cast<int32_t>(*settings.padding_id);
   }
+  if (found.image) {
+    if (settings.image_heads) found.image->config.heads = *settings.image_heads;
+    if (settings.image_activation) found.image->config.activation = *settings.image_activation;
+  }
+  if (found.depth) {
+    DepthConfig& depth = found.depth->config;
+    compare(settings.depth_size, depth.trained_size, "trained_size", settings, found.depth->prefix);
+    if (settings.depth_heads) depth.heads = *settings.depth_heads;
+    if (settings.depth_groups) depth.groups = *settings.depth_groups;
+    if (settings.depth_taps) depth.taps = *settings.depth_taps;
+  }
 }
 
 void require_complete(const Recognised& found, std::string_view where) {
@@ -105,6 +116,21 @@ void require_complete(const Recognised& found, std::string_view where) {
     require(fits(found.image->config.heads, found.image->config.width), ErrorKind::bad_file,
             "{}: the image tower's width {} needs a number of heads that divides it, known: {}; {}", where,
             found.image->config.width, found.image->config.heads, kHint);
+  if (!found.depth) return;
+  const DepthConfig& depth = found.depth->config;
+  require(fits(depth.heads, depth.width), ErrorKind::bad_file,
+          "{}: the depth net's width {} needs a number of heads that divides it, known: {}; {}", where, depth.width,
+          depth.heads, kHint);
+  for (const int64_t channels : depth.stage_channels)
+    require(fits(depth.groups, channels / 4) && fits(depth.groups, depth.stem_channels), ErrorKind::bad_file,
+            "{}: the depth net's stage of {} channels cannot be shared out among {} groups; {}", where, channels,
+            depth.groups, kHint);
+  for (const int64_t tap : depth.taps)
+    require(
+        tap >= 0 && tap < depth.layers, ErrorKind::bad_file,
+        "{}: which two of its {} blocks the depth net's decoder reads is not to be seen from its weights, known: {}, "
+        "{}; {}",
+        where, depth.layers, depth.taps[0], depth.taps[1], kHint);
 }
 
 }  // namespace calotype

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -47,24 +48,44 @@ struct ModelSettings {
   std::optional<TextActivation> activation;
   std::optional<int64_t> padding_id;
   std::optional<std::string> text_path;  // a file of its own, relative to the yaml
+
+  // of the depth net
+  std::optional<int64_t> depth_heads, depth_groups, depth_size;
+  std::optional<std::array<int64_t, 2>> depth_taps;
+  std::optional<int64_t> depth_resample;  // a folder's: Pillow's number of the filter that makes the net's square
+
+  // of the upscaler's noise on the small picture
+  std::optional<double> low_beta_start, low_beta_end;
+  std::optional<int64_t> low_train_steps, max_noise_level;
+
+  // of unCLIP: the image tower, and the noise on what it gives
+  std::optional<int64_t> image_heads, image_train_steps;
+  std::optional<TextActivation> image_activation;
+  std::optional<std::string> image_beta_schedule;
+  std::optional<std::string> statistics_path;  // mean and deviation of embeddings, relative to the yaml
+
+  bool turbo = false;  // distilled for one to four steps without guidance
 };
 
 /// Reads a yaml in the words of the original training code (`model.params.unet_config.params...`); JSON is yaml too.
 /// Words of our own where those have none: `zero_terminal_snr` in `params`, `groups` in `unet_config.params` and
-/// `ddconfig`, `heads`, `activation`, `padding_id` and `ckpt_path` in `cond_stage_config.params`. At most 1 MB, 64
-/// levels, no aliases. Throws `bad_file`.
+/// `ddconfig`, `heads`, `activation`, `padding_id` and `ckpt_path` in `cond_stage_config.params`, `trained_size`,
+/// `heads`, `taps` and `groups` in `depth_stage_config.params`, `heads` and `activation` in `embedder_config.params`.
+/// At most 1 MB, 64 levels, no aliases. Throws `bad_file`.
 ModelSettings settings_from_yaml(std::string_view text, std::string_view where);
 
 /// The yaml beside a single file: same folder, same stem. Nothing where there is none.
 std::optional<ModelSettings> settings_beside(const std::filesystem::path& weights);
 
-/// What a safetensors file's metadata say: `modelspec.prediction_type`, and in files of ours `calotype.config`, which
-/// holds the yaml. Throws `bad_file` where they are damaged.
+/// What a safetensors file's metadata say: `modelspec.prediction_type`, whether its title or architecture is a turbo
+/// model's, and in files of ours `calotype.config`, which holds the yaml. Throws `bad_file` where they are damaged.
 ModelSettings settings_from_metadata(const std::map<std::string, std::string>& metadata, std::string_view where);
 
 /// The config files of a diffusers folder as text; empty where there is none.
 struct FolderConfigs {
   std::string unet, vae, text_encoder, scheduler;
+  std::string depth_estimator = {}, feature_extractor = {}, image_encoder = {};
+  std::string low_res_scheduler = {}, image_noising_scheduler = {}, model_index = {};
 };
 
 /// What they say. Throws `bad_file`, `unsupported`, naming the file below `folder`.
@@ -84,12 +105,16 @@ struct ModelDescription {
   std::optional<UNetConfig> unet = {};
   std::optional<VaeConfig> vae = {};
   std::optional<TextConfig> text = {};
+  std::optional<DepthConfig> depth = {};
+  std::optional<ImageTowerConfig> image = {};
   Prediction prediction = Prediction::epsilon;
   double beta_start = 0.00085, beta_end = 0.012;
   int64_t train_steps = 1000;
   int64_t latent_size = 64;
   bool zero_terminal_snr = false;
   std::string vae_path = {}, text_path = {};  // files of their own, relative to the yaml
+  std::optional<double> low_beta_start = {}, low_beta_end = {};
+  std::optional<int64_t> max_noise_level = {};
 };
 std::string original_yaml(const ModelDescription& description);
 

@@ -34,5 +34,8 @@ std::optional<VaeConfig> vae_from_shapes(const Shapes& shapes, const std::string
 std::optional<TextConfig> text_from_shapes(const Shapes& shapes, const std::string& prefix, const std::string& inner,
                                            Layout layout);
 std::optional<ImageTowerConfig> image_tower_from_shapes(const Shapes& shapes, const std::string& prefix, Layout layout);
+std::optional<DepthConfig> depth_from_shapes(const Shapes& shapes, const std::string& prefix, Layout layout);
+std::optional<TinyVaeConfig> tiny_encoder_from_shapes(const Shapes& shapes, const std::string& prefix, Layout layout);
+std::optional<TinyVaeConfig> tiny_decoder_from_shapes(const Shapes& shapes, const std::string& prefix, Layout layout);
 
 }  // namespace calotype

@@ -66,6 +66,18 @@ class Section {
     return result;
   }
 
+  std::optional<std::array<int64_t, 2>> pair(const std::string& key) const {
+    const YAML::Node node = child(key);
+    if (!node || node.IsNull()) return std::nullopt;
+    std::array<int64_t, 2> result;
+    const auto good = [](const YAML::Node& item, int64_t& number) {
+      return item.IsScalar() && YAML::convert<int64_t>::decode(item, number) && number >= 0 && number <= INT32_MAX;
+    };
+    require(node.IsSequence() && node.size() == 2 && good(node[0], result[0]) && good(node[1], result[1]),
+            ErrorKind::bad_file, "{}.{}: a list of two numbers from 0 on is expected", where_, key);
+    return result;
+  }
+
   const std::string& where() const { return where_; }
 
  private:
@@ -111,6 +123,30 @@ std::optional<std::string> schedule_named(const std::optional<std::string>& word
   return word;
 }
 
+/// The parts that only some models have.
+void read_parts_beside(const Section& params, ModelSettings& settings) {
+  const Section depth = params.section("depth_stage_config").section("params");
+  settings.depth_size = depth.count("trained_size");
+  settings.depth_heads = depth.count("heads");
+  settings.depth_taps = depth.pair("taps");
+  settings.depth_groups = depth.count("groups");
+
+  const Section low = params.section("low_scale_config").section("params");
+  const Section low_noise = low.section("noise_schedule_config");
+  settings.max_noise_level = low.count("max_noise_level", 0);
+  settings.low_beta_start = low_noise.positive("linear_start");
+  settings.low_beta_end = low_noise.positive("linear_end");
+  settings.low_train_steps = low_noise.count("timesteps");
+
+  const Section tower = params.section("embedder_config").section("params");
+  settings.image_heads = tower.count("heads");
+  settings.image_activation = activation_named(tower.text("activation"), tower.where());
+  const Section augmented = params.section("noise_aug_config").section("params");
+  settings.statistics_path = augmented.text("clip_stats_path");
+  settings.image_train_steps = augmented.section("noise_schedule_config").count("timesteps");
+  settings.image_beta_schedule = schedule_named(augmented.section("noise_schedule_config").text("beta_schedule"));
+}
+
 }  // namespace
 
 ModelSettings settings_from_yaml(std::string_view text, std::string_view where) {
@@ -150,6 +186,7 @@ ModelSettings settings_from_yaml(std::string_view text, std::string_view where) 
   settings.activation = activation_named(clip.text("activation"), clip.where());
   settings.padding_id = clip.count("padding_id", 0);
   settings.text_path = clip.text("ckpt_path");
+  read_parts_beside(params, settings);
   return settings;
 }
 
@@ -165,6 +202,15 @@ std::optional<ModelSettings> settings_beside(const std::filesystem::path& weight
   return std::nullopt;
 }
 
+namespace {
+
+bool names_turbo(std::string text) {
+  for (char& c : text) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+  return text.find("turbo") != std::string::npos;
+}
+
+}  // namespace
+
 ModelSettings settings_from_metadata(const std::map<std::string, std::string>& metadata, std::string_view where) {
   ModelSettings settings;
   if (const auto at = metadata.find("calotype.config"); at != metadata.end())
@@ -174,6 +220,8 @@ ModelSettings settings_from_metadata(const std::map<std::string, std::string>& m
     if (at->second == "epsilon") settings.prediction = Prediction::epsilon;
     if (at->second == "v" || at->second == "v_prediction") settings.prediction = Prediction::v_prediction;
   }
+  for (const char* key : {"modelspec.title", "modelspec.architecture"})
+    if (const auto at = metadata.find(key); at != metadata.end()) settings.turbo |= names_turbo(at->second);
   return settings;
 }
 
@@ -265,6 +313,36 @@ std::string original_yaml(const ModelDescription& description) {
         clip.used_layers < clip.layers ? "penultimate" : "last", clip.heads,
         clip.activation == TextActivation::gelu ? "gelu" : "quick_gelu", clip.padding_id);
   }
+  if (description.depth) {
+    const DepthConfig& depth = *description.depth;
+    text += fmt::format(
+        "    depth_stage_config:\n"
+        "      params:\n"
+        "        trained_size: {}\n"
+        "        heads: {}\n"
+        "        taps: [{}, {}]\n"
+        "        groups: {}\n",
+        depth.trained_size, depth.heads, depth.taps[0], depth.taps[1], depth.groups);
+  }
+  if (description.low_beta_start || description.max_noise_level)
+    text += fmt::format(
+        "    low_scale_config:\n"
+        "      params:\n"
+        "        noise_schedule_config:\n"
+        "          linear_start: {}\n"
+        "          linear_end: {}\n"
+        "          timesteps: {}\n"
+        "        max_noise_level: {}\n",
+        description.low_beta_start.value_or(description.beta_start),
+        description.low_beta_end.value_or(description.beta_end), description.train_steps,
+        description.max_noise_level.value_or(350));
+  if (description.image)
+    text += fmt::format(
+        "    embedder_config:\n"
+        "      params:\n"
+        "        heads: {}\n"
+        "        activation: {}\n",
+        description.image->heads, description.image->activation == TextActivation::gelu ? "gelu" : "quick_gelu");
   return text;
 }
 

@@ -1,14 +1,20 @@
 #include "load/stable_diffusion.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "io/folder.h"
 #include "load/file_source.h"
 #include "ops/arithmetic.h"
 #include "ops/reduce.h"
+#include "ops/structure.h"
 
 namespace calotype {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr int64_t kPillowBicubic = 3;  // its number in a folder's settings
 
 /// A file, or a folder's component: its tensors, and what they and the words beside them say.
 struct Opened {
@@ -101,13 +107,32 @@ Adapters fitted(const OpenOptions& options, const Opened& unet, const Opened& te
                             : AdaptedNetwork{KeyMap({}), {}});
 }
 
+std::unique_ptr<DepthNet> build_depth(const Opened& opened, Precision precision) {
+  const auto& part = opened.found.depth;
+  return build<DepthNet>(opened, part, depth_keys(part ? part->config : DepthConfig{}), "depth net", precision).network;
+}
+
+std::unique_ptr<ImageTower> build_image_tower(const Opened& opened, Precision precision) {
+  const auto& part = opened.found.image;
+  require(part.has_value(), ErrorKind::bad_file, "{}: it has no image tower", opened.where);
+  FileSource source(opened.files, image_tower_keys(part->config), part->layout, part->prefix);
+  auto tower = std::make_unique<ImageTower>(Params(source, precision) / "image", part->config);
+  source.check_complete(opened.where, "image tower");
+  return tower;
+}
+
 /// What a v model answers to a grey picture at full noise is far below it; an epsilon model gives it back.
 Prediction probe(const UNet& unet) {
   const NoGrad inference;
   const UNetConfig& config = unet.config;
-  const Tensor x = Tensor::full({1, 8, 8, config.in_channels}, 0.5);
-  const Tensor context = Tensor::full({1, 2, config.context_dim}, 0.5);
-  const Tensor out = unet({.x = x, .times = {999}, .context = context});
+  // What comes in beside the latent is nothing.
+  const Tensor x = Tensor::full({1, 8, 8, config.out_channels}, 0.5);
+  UNet::Inputs inputs{.x = x, .times = {999}, .context = Tensor::full({1, 2, config.context_dim}, 0.5)};
+  if (config.in_channels > config.out_channels)
+    inputs.x = concat_channels(x, Tensor::zeros({1, 8, 8, config.in_channels - config.out_channels}));
+  if (config.class_input == ClassInput::level) inputs.levels = {0};
+  if (config.class_input == ClassInput::vector) inputs.vector = Tensor::zeros({1, config.class_size});
+  const Tensor out = unet(inputs);
   return (mean(out).item() - 0.5) < -1 ? Prediction::v_prediction : Prediction::epsilon;
 }
 
@@ -121,6 +146,7 @@ void set_prediction(StableDiffusion& model, const Opened& opened, const std::vec
   for (auto said = settings.rbegin(); said != settings.rend(); ++said)
     if (said->prediction) return know(*said->prediction, said->source);
   if (const auto prediction = prediction_of(opened.found.family)) return know(*prediction, "the kind of model");
+  if (model.turbo) return know(Prediction::epsilon, "a turbo model");
   if (opened.found.family == Family::sd2)
     if (const auto prediction = prediction_by_statistic(opened.files.tensors(), *opened.found.unet))
       return know(*prediction, "a statistic of its weights; --prediction overrules it");
@@ -136,7 +162,35 @@ void take_settings(StableDiffusion& model, const std::vector<ModelSettings>& all
     if (said.zero_terminal_snr) model.noise.zero_terminal_snr = *said.zero_terminal_snr;
     if (said.timestep_spacing) model.timestep_spacing = said.timestep_spacing;
     if (said.latent_size) model.latent_size = *said.latent_size;
+    if (said.depth_resample) model.depth_bicubic = *said.depth_resample == kPillowBicubic;
+    if (said.low_beta_start) model.low_scale.noise.beta_start = *said.low_beta_start;
+    if (said.low_beta_end) model.low_scale.noise.beta_end = *said.low_beta_end;
+    if (said.low_train_steps) model.low_scale.noise.train_steps = *said.low_train_steps;
+    if (said.max_noise_level) model.low_scale.max_level = *said.max_noise_level;
+    if (said.image_train_steps) model.image.noise.train_steps = *said.image_train_steps;
+    if (said.image_beta_schedule) model.image.noise.beta_schedule = *said.image_beta_schedule;
   }
+}
+
+/// Mean and deviation of image embeddings: two vectors, under the names that diffusers gives them.
+void take_statistics(ImageConditioning& image, const fs::path& path) {
+  const Safetensors file(path);
+  const auto vector = [&](const char* name) {
+    const StoredTensor* stored = file.find(name);
+    require(stored && stored->shape.count() == image.tower->config.projection_width, ErrorKind::bad_file,
+            "{}: {} of {} image embedding values is expected, found {}", path.string(), name,
+            image.tower->config.projection_width, stored ? stored->shape.text() : "none");
+    const std::vector<double> values = values_of(*stored);
+    Tensor result = Tensor::empty({static_cast<int64_t>(values.size())});
+    std::ranges::transform(values, result.edit<float>().begin(),
+                           [](double value) { return static_cast<float>(value); });
+    return result;
+  };
+  image.mean = vector("mean");
+  image.deviation = vector("std");
+  for (const float value : image.deviation.view<float>())
+    require(value > 0 && std::isfinite(value), ErrorKind::bad_file, "{}: std: numbers above 0 are expected, found {}",
+            path.string(), value);
 }
 
 int64_t usual_latent_size(const StableDiffusion& model) {
@@ -150,12 +204,24 @@ void finish(StableDiffusion& model, const Opened& unet, const std::vector<ModelS
   model.family = unet.found.family;
   model.precision = kernels::in_use(options.precision);
   if (model.family == Family::x4_upscaler) model.noise.beta_start = 0.0001, model.noise.beta_end = 0.02;
+  model.turbo = std::ranges::any_of(settings, &ModelSettings::turbo);
   set_prediction(model, unet, settings, options);
   model.latent_size = usual_latent_size(model);
   take_settings(model, settings);
   require(model.unet->config.context_dim == model.text->config.width, ErrorKind::bad_file,
           "{}: the UNet reads a context of width {}, the text tower gives {}", unet.where,
           model.unet->config.context_dim, model.text->config.width);
+  const UNetConfig& config = model.unet->config;
+  if (config.class_input == ClassInput::vector && model.image.tower) {
+    const int64_t width = model.image.tower->config.projection_width;
+    require(config.class_size == 2 * width, ErrorKind::bad_file,
+            "{}: the UNet reads a class vector of {}, the image tower's {} and its noise level make {}", unet.where,
+            config.class_size, width, 2 * width);
+  }
+  if (config.class_input == ClassInput::level)
+    require(model.low_scale.max_level < config.class_size, ErrorKind::bad_file,
+            "{}: noise levels up to {} are said, the UNet's table has {} rows", unet.where, model.low_scale.max_level,
+            config.class_size);
 }
 
 template <class Network>
@@ -171,12 +237,15 @@ fs::path part_path(const fs::path& main, const std::optional<std::string>& named
 
 [[noreturn]] void no_model(const Opened& opened) {
   const Recognised& found = opened.found;
-  const char* what = found.lora          ? "a LoRA: it changes a model and is none"
-                     : found.embedding   ? "an embedding: it is a word for a model, and no model"
-                     : found.control_net ? "a ControlNet"
-                     : found.vae         ? "an autoencoder alone"
-                     : found.text        ? "a text tower alone"
-                                         : "nothing that is known here";
+  const char* what = found.lora                                 ? "a LoRA: it changes a model and is none"
+                     : found.embedding                          ? "an embedding: it is a word for a model, and no model"
+                     : found.control_net                        ? "a ControlNet"
+                     : found.vae                                ? "an autoencoder alone"
+                     : found.text                               ? "a text tower alone"
+                     : found.image                              ? "an image tower alone"
+                     : found.depth                              ? "a depth net alone: calotype depth takes it"
+                     : found.tiny_decoder || found.tiny_encoder ? "a small autoencoder of previews"
+                                                                : "nothing that is known here";
   fail(ErrorKind::bad_file, "{}: a model with a UNet was expected, this is {}", opened.where, what);
 }
 
@@ -198,6 +267,17 @@ StableDiffusion open_single_model(const fs::path& path, const OpenOptions& optio
   const fs::path vae_path = options.vae.empty() ? part_path(path, settings.back().vae_path) : options.vae;
   take(vae_path == path ? build_vae(main, options.precision) : build_vae(open_single(vae_path), options.precision),
        model.vae, model.vae_weights);
+  if (main.found.depth) model.depth = build_depth(main, options.precision);
+  if (main.found.image && model.unet->config.class_input == ClassInput::vector) {
+    model.image.tower = build_image_tower(main, options.precision);
+    if (settings.back().statistics_path) {
+      // The original's own file of statistics is a pickle, which many keep elsewhere: then drawing will ask for them.
+      fs::path named = part_path(path, settings.back().statistics_path);
+      named.replace_extension(".safetensors");
+      for (const fs::path& statistics : {named, path.parent_path() / named.filename()})
+        if (!model.image.mean && fs::exists(statistics)) take_statistics(model.image, statistics);
+    }
+  }
   finish(model, main, settings, options);
   return model;
 }
@@ -223,6 +303,13 @@ StableDiffusion open_folder_model(const fs::path& folder, const OpenOptions& opt
                            : build_vae(open_single(options.vae), options.precision),
        model.vae, model.vae_weights);
   take(build_text(text, options.precision, adapters.text()), model.text, model.text_weights);
+  const auto there = [&](const char* component) { return fs::is_directory(folder / component); };
+  if (there("depth_estimator")) model.depth = build_depth(open("depth_estimator"), options.precision);
+  if (there("image_encoder") && model.unet->config.class_input == ClassInput::vector) {
+    model.image.tower = build_image_tower(open("image_encoder"), options.precision);
+    if (const auto files = component_files(folder / "image_normalizer"); files && files->files.size() == 1)
+      take_statistics(model.image, files->files[0]);
+  }
   finish(model, unet, {settings}, options);
   return model;
 }
@@ -243,6 +330,55 @@ std::unique_ptr<Vae> open_vae(const fs::path& file, Precision precision) {
 
 std::unique_ptr<TextEncoder> open_text_encoder(const fs::path& file, Precision precision) {
   return build_text(open_single(file), precision, {}).network;
+}
+
+std::unique_ptr<DepthNet> open_depth_net(const fs::path& path) {
+  std::error_code error;
+  if (!fs::is_directory(path, error)) return build_depth(open_single(path), Precision::f32);
+  const bool whole = is_diffusers_folder(path);
+  const fs::path folder = whole ? path / "depth_estimator" : path;
+  const auto files = component_files(folder);
+  require(files.has_value(), ErrorKind::bad_file, "{}: it has no depth_estimator with weights", path.string());
+  Opened opened{open_component(*files), {}, folder.string()};
+  opened.found = recognise(opened.files.tensors(), opened.where);
+  apply(settings_from_folder(whole ? path : fs::absolute(path).lexically_normal().parent_path()), opened.found);
+  require_complete(opened.found, opened.where);
+  return build_depth(opened, Precision::f32);
+}
+
+std::unique_ptr<TinyDecoder> open_tiny_decoder(const fs::path& file) {
+  const Opened opened = open_single(file);
+  const auto& part = opened.found.tiny_decoder;
+  return build<TinyDecoder>(opened, part, tiny_decoder_keys(part ? part->config : TinyVaeConfig{}),
+                            "small decoder (TAESD)", Precision::f32)
+      .network;
+}
+
+std::unique_ptr<TinyEncoder> open_tiny_encoder(const fs::path& file) {
+  const Opened opened = open_single(file);
+  const auto& part = opened.found.tiny_encoder;
+  return build<TinyEncoder>(opened, part, tiny_encoder_keys(part ? part->config : TinyVaeConfig{}),
+                            "small encoder (TAESD)", Precision::f32)
+      .network;
+}
+
+const DepthNet& depth_net_of(const StableDiffusion& model) {
+  require(
+      model.depth != nullptr, ErrorKind::bad_file,
+      "{}: it holds no depth net (such as 512-depth-ema has under depth_model.model.); give a depth map with --depth",
+      model.name);
+  return *model.depth;
+}
+
+const ImageConditioning& image_conditioning_of(const StableDiffusion& model) {
+  const ImageConditioning& image = model.image;
+  require(image.tower != nullptr, ErrorKind::bad_file,
+          "{}: it holds no image tower (such as sd21-unclip-h has under embedder.model.)", model.name);
+  require(image.mean || model.family != Family::unclip_l, ErrorKind::bad_file,
+          "{}: mean and deviation of its image embeddings are not in its file; put diffusers' image_normalizer as "
+          "ViT-L-14_stats.safetensors beside it, and its yaml, which names them under clip_stats_path",
+          model.name);
+  return image;
 }
 
 }  // namespace calotype

@@ -35,10 +35,11 @@ Tensor with_inserted(Tensor embeddings, std::span<const InsertedVectors> inserte
 
 }  // namespace
 
-ClipBlock::ClipBlock(const Params& p, int64_t width, int64_t heads, int64_t mlp_width, TextActivation activation)
-    : norm1(p / "norm1", width),
+ClipBlock::ClipBlock(const Params& p, int64_t width, int64_t heads, int64_t mlp_width, TextActivation activation,
+                     double norm_epsilon)
+    : norm1(p / "norm1", width, norm_epsilon),
       attention(p / "attention", width, width, heads, WithBias::yes),
-      norm2(p / "norm2", width),
+      norm2(p / "norm2", width, norm_epsilon),
       mlp_in(p / "mlp" / "in", width, mlp_width),
       mlp_out(p / "mlp" / "out", mlp_width, width),
       activation(activation == TextActivation::gelu ? Activation::gelu : Activation::quick_gelu) {}

@@ -17,7 +17,8 @@ struct ClipBlock {
   Linear mlp_in, mlp_out;
   Activation activation;
 
-  ClipBlock(const Params& p, int64_t width, int64_t heads, int64_t mlp_width, TextActivation activation);
+  ClipBlock(const Params& p, int64_t width, int64_t heads, int64_t mlp_width, TextActivation activation,
+            double norm_epsilon = 1e-5);
   Tensor operator()(Tensor x, bool causal) const;
 };
 

@@ -2,7 +2,16 @@
 
 #include <algorithm>
 
+#include "ops/conv_variants.h"
+#include "ops/pad.h"
+#include "ops/stored.h"
+
 namespace calotype {
+namespace {
+
+constexpr double kStandardEpsilon = 1e-8;  // below the root, beside the variance of a weight
+
+}  // namespace
 
 Linear::Linear(const Params& p, int64_t in, int64_t out, Init weight_init, Init bias_init)
     : weight(p.get("weight", {out, in}, weight_init)),
@@ -25,12 +34,29 @@ Conv2d::Conv2d(const Params& p, int64_t in, int64_t out, ConvOptions options, In
       bias(p.get("bias", {out}, bias_init)),
       options(options) {}
 
-Conv2d::Conv2d(const Params& p, int64_t in, int64_t out, ConvOptions options)
-    : Conv2d(p, in, out, options, Init::kaiming(in * options.kernel * options.kernel),
-             Init::kaiming(in * options.kernel * options.kernel)) {}
+Conv2d::Conv2d(const Params& p, int64_t in, int64_t out, ConvOptions options, WithBias with_bias)
+    : weight(p.get("weight", {out, in, options.kernel, options.kernel},
+                   Init::kaiming(in * options.kernel * options.kernel))),
+      bias(with_bias == WithBias::yes ? p.get("bias", {out}, Init::kaiming(in * options.kernel * options.kernel))
+                                      : Tensor()),
+      options(options) {}
 
 Conv2d Conv2d::zero(const Params& p, int64_t in, int64_t out, ConvOptions options) {
   return Conv2d(p, in, out, options, Init::zeros(), Init::zeros());
+}
+
+StandardisedConv::StandardisedConv(const Params& p, int64_t in, int64_t out, int64_t kernel, int64_t stride)
+    : weight(p.get("weight", {out, in, kernel, kernel}, Init::kaiming(in * kernel * kernel))), stride(stride) {
+  if (!weight.tracked()) standardised_ = standardised_weight(widened(weight), kStandardEpsilon);
+}
+
+Tensor StandardisedConv::operator()(const Tensor& x) const {
+  const Tensor standard = standardised_ ? standardised_ : standardised_weight(weight, kStandardEpsilon);
+  const int64_t kernel = weight.dim(2);
+  if (stride == 1 && kernel % 2 == 1) return conv2d(x, standard, {}, {.kernel = kernel, .padding = kernel / 2});
+  const Padding around = same_padding(x.dim(1), x.dim(2), kernel, stride);
+  const bool none = around.top + around.bottom + around.left + around.right == 0;
+  return conv2d(none ? x : pad(x, around), standard, {}, {.kernel = kernel, .stride = stride, .padding = 0});
 }
 
 GroupNorm::GroupNorm(const Params& p, int64_t channels, int64_t groups, double epsilon)
@@ -39,8 +65,8 @@ GroupNorm::GroupNorm(const Params& p, int64_t channels, int64_t groups, double e
       groups(groups),
       epsilon(epsilon) {}
 
-LayerNorm::LayerNorm(const Params& p, int64_t width)
-    : weight(p.get("weight", {width}, Init::ones())), bias(p.get("bias", {width}, Init::zeros())) {}
+LayerNorm::LayerNorm(const Params& p, int64_t width, double epsilon)
+    : weight(p.get("weight", {width}, Init::ones())), bias(p.get("bias", {width}, Init::zeros())), epsilon(epsilon) {}
 
 Embedding::Embedding(const Params& p, int64_t rows, int64_t width, double deviation)
     : weight(p.get("weight", {rows, width}, Init::normal(deviation))) {}

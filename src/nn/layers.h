@@ -32,10 +32,10 @@ struct Linear {
 
 struct Conv2d {
   Tensor weight;  // [out, in, kernel, kernel]
-  Tensor bias;    // [out]
+  Tensor bias;    // [out], or none
   ConvOptions options;
 
-  Conv2d(const Params& p, int64_t in, int64_t out, ConvOptions options = {});
+  Conv2d(const Params& p, int64_t in, int64_t out, ConvOptions options = {}, WithBias with_bias = WithBias::yes);
   static Conv2d zero(const Params& p, int64_t in, int64_t out, ConvOptions options = {});
   Tensor operator()(const Reading& x, Epilogue epilogue = {}) const {  // [B, H, W, in] -> [B, H', W', out]
     return conv2d(x, weight, bias, options, std::move(epilogue));
@@ -43,6 +43,19 @@ struct Conv2d {
 
  private:
   Conv2d(const Params& p, int64_t in, int64_t out, ConvOptions options, Init weight_init, Init bias_init);
+};
+
+/// A convolution without bias whose weight is standardised (Qiao et al. 2019), laid as TensorFlow's "SAME": ceil(n /
+/// stride) results an axis.
+struct StandardisedConv {
+  Tensor weight;  // [out, in, kernel, kernel], as it is stored
+  int64_t stride;
+
+  StandardisedConv(const Params& p, int64_t in, int64_t out, int64_t kernel, int64_t stride = 1);
+  Tensor operator()(const Tensor& x) const;  // [B, H, W, in] -> [B, H', W', out]
+
+ private:
+  Tensor standardised_;  // of a weight that is not being trained
 };
 
 struct GroupNorm {
@@ -56,9 +69,9 @@ struct GroupNorm {
 
 struct LayerNorm {
   Tensor weight, bias;  // [width]
-  double epsilon = 1e-5;
+  double epsilon;
 
-  LayerNorm(const Params& p, int64_t width);
+  LayerNorm(const Params& p, int64_t width, double epsilon = 1e-5);
   Reading operator()(Reading x) const { return layer_norm(std::move(x), weight, bias, epsilon); }
 };
 

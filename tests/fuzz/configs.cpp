@@ -38,7 +38,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (error.kind() != ErrorKind::bad_file) std::abort();
   }
   FolderConfigs configs;
-  for (std::string* text : {&configs.unet, &configs.vae, &configs.text_encoder, &configs.scheduler})
+  for (std::string* text : {&configs.unet, &configs.vae, &configs.text_encoder, &configs.scheduler,
+                            &configs.depth_estimator, &configs.feature_extractor, &configs.image_encoder,
+                            &configs.low_res_scheduler, &configs.image_noising_scheduler, &configs.model_index})
     *text = take_line(rest);
   try {
     settings_from_configs(configs, "fuzz");

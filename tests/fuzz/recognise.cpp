@@ -27,6 +27,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (found.vae && rows(vae_keys(found.vae->config)) > most) std::abort();
     if (found.text && rows(text_keys(found.text->config)) > most) std::abort();
     if (found.image && rows(image_tower_keys(found.image->config)) > most) std::abort();
+    if (found.depth && rows(depth_keys(found.depth->config)) > most) std::abort();
+    if (found.tiny_encoder && rows(tiny_encoder_keys(found.tiny_encoder->config)) > most) std::abort();
+    if (found.tiny_decoder && rows(tiny_decoder_keys(found.tiny_decoder->config)) > most) std::abort();
     if (found.unet) prediction_by_statistic(content.tensors, *found.unet);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::bad_file && error.kind() != ErrorKind::unsupported) std::abort();

@@ -88,4 +88,33 @@ std::vector<StoredTensor> fake_image_tower(const ImageTowerConfig& config, Layou
   });
 }
 
+std::vector<StoredTensor> fake_depth(const DepthConfig& config, Layout layout, const std::string& prefix) {
+  return fake(depth_keys(config), layout, prefix, [&](const std::string& name) -> Shape {
+    const auto words = split(name);
+    if (name == "stem.conv.weight") return {config.stem_channels, 3, 7, 7};
+    if (name == "positions") return {1, 1 + config.trained_grid() * config.trained_grid(), config.width};
+    if (words[0] == "stages" && words[3] == "conv3")
+      return {config.stage_channels[std::atoi(words[1].c_str())], 1, 1, 1};
+    if (name.ends_with("mlp.in.weight")) return {config.mlp_width, config.width};
+    if (name == "narrow.0.weight") return {config.features, config.stage_channels[0], 3, 3};
+    if (name == "head.conv2.weight") return {config.head_channels, config.features / 2, 3, 3};
+    return {1};
+  });
+}
+
+std::vector<StoredTensor> fake_tiny_vae(const TinyVaeConfig& config, Layout layout, const std::string& encoder,
+                                        const std::string& decoder) {
+  const auto shape = [&](const std::string& name, int64_t in, int64_t out) -> Shape {
+    if (name == "conv_in.weight") return {config.width, in, 3, 3};
+    if (name == "conv_out.weight") return {out, config.width, 3, 3};
+    return {1};
+  };
+  auto tensors = fake(tiny_encoder_keys(config), layout, encoder,
+                      [&](const std::string& name) { return shape(name, 3, config.latent_channels); });
+  const auto up = fake(tiny_decoder_keys(config), layout, decoder,
+                       [&](const std::string& name) { return shape(name, config.latent_channels, 3); });
+  tensors.insert(tensors.end(), up.begin(), up.end());
+  return tensors;
+}
+
 }  // namespace calotype

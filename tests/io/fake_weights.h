@@ -14,5 +14,8 @@ std::vector<StoredTensor> fake_vae(const VaeConfig& config, Layout layout, const
 std::vector<StoredTensor> fake_text(const TextConfig& config, Layout layout, const std::string& prefix,
                                     const std::string& inner);
 std::vector<StoredTensor> fake_image_tower(const ImageTowerConfig& config, Layout layout, const std::string& prefix);
+std::vector<StoredTensor> fake_depth(const DepthConfig& config, Layout layout, const std::string& prefix);
+std::vector<StoredTensor> fake_tiny_vae(const TinyVaeConfig& config, Layout layout, const std::string& encoder,
+                                        const std::string& decoder);
 
 }  // namespace calotype

@@ -206,6 +206,89 @@ TEST(Recognise, KnowsAutoencodersAlone) {
   }
 }
 
+TEST(Recognise, KnowsDepthNets) {
+  for (const Layout layout : {Layout::original, Layout::diffusers}) {
+    const std::string prefix = layout == Layout::original ? "depth_model.model." : "";
+    const Recognised found = recognise(fake_depth({}, layout, prefix), "f");
+    ASSERT_TRUE(found.depth) << name_of(layout);
+    EXPECT_FALSE(found.unet || found.vae || found.text || found.image || found.tiny_encoder || found.tiny_decoder);
+    EXPECT_EQ(found.depth->layout, layout);
+    EXPECT_EQ(found.depth->prefix, prefix);
+    const DepthConfig& depth = found.depth->config;
+    EXPECT_EQ(depth.trained_size, 384);
+    EXPECT_EQ(depth.stage_depths, (std::vector<int64_t>{3, 4, 9}));
+    EXPECT_EQ(depth.stage_channels, (std::vector<int64_t>{256, 512, 1024}));
+    EXPECT_EQ(depth.layers, 12);
+    EXPECT_EQ(depth.heads, 12);
+    EXPECT_EQ(depth.taps, (std::array<int64_t, 2>{8, 11}));
+    EXPECT_EQ(depth.groups, 32);
+    EXPECT_EQ(depth.features, 256);
+    EXPECT_EQ(depth.head_channels, 32);
+  }
+  // MiDaS' own file has no prefix, and a small one leaves open what no shape tells.
+  DepthConfig small;
+  small.trained_size = 64;
+  small.width = 48;
+  small.layers = 4;
+  small.mlp_width = 37;
+  const Recognised found = recognise(fake_depth(small, Layout::original, ""), "f");
+  ASSERT_TRUE(found.depth);
+  EXPECT_EQ(found.depth->config.trained_size, 64);
+  EXPECT_EQ(found.depth->config.mlp_width, 37);
+  EXPECT_EQ(found.depth->config.heads, 0);
+  EXPECT_EQ(found.depth->config.taps[0], -1);
+}
+
+TEST(Recognise, DepthNetsThatAreNoneAreRefused) {
+  for (const char* lost : {"pos_embed", "mlp.fc1", "layer1_rn", "output_conv.2"}) {
+    Tensors tensors = fake_depth({}, Layout::original, "");
+    std::erase_if(tensors, [&](const StoredTensor& t) { return t.name.find(lost) != std::string::npos; });
+    const std::string message = refusal(ErrorKind::bad_file, [&] { recognise(tensors, "f"); });
+    EXPECT_NE(message.find(lost), std::string::npos) << message;
+  }
+  Tensors crooked = fake_depth({}, Layout::original, "");
+  for (StoredTensor& tensor : crooked)
+    if (tensor.name == "pretrained.model.pos_embed") tensor.shape = Shape{1, 578, 768};
+  refusal(ErrorKind::bad_file, [&] { recognise(crooked, "f"); });
+}
+
+TEST(Recognise, KnowsSmallAutoencoders) {
+  const TinyVaeConfig config;
+  const auto expect_both = [&](const Tensors& tensors, Layout layout, const std::string& prefix) {
+    const Recognised found = recognise(tensors, "f");
+    ASSERT_TRUE(found.tiny_encoder && found.tiny_decoder) << prefix;
+    EXPECT_EQ(found.tiny_encoder->layout, layout);
+    EXPECT_EQ(found.tiny_decoder->prefix, prefix);
+    EXPECT_EQ(found.tiny_encoder->config.encoder_blocks, config.encoder_blocks);
+    EXPECT_EQ(found.tiny_decoder->config.decoder_blocks, config.decoder_blocks);
+    EXPECT_EQ(found.tiny_decoder->config.latent_channels, 4);
+    EXPECT_FALSE(found.vae || found.depth);
+  };
+  expect_both(fake_tiny_vae(config, Layout::original, "encoder.", "decoder."), Layout::original, "decoder.");
+  expect_both(fake_tiny_vae(config, Layout::original, "taesd_encoder.", "taesd_decoder."), Layout::original,
+              "taesd_decoder.");
+  expect_both(fake_tiny_vae(config, Layout::diffusers, "encoder.", "decoder."), Layout::diffusers, "decoder.");
+  // A file of its own for each half.
+  Tensors alone = fake_tiny_vae(config, Layout::original, "encoder.", "");
+  std::erase_if(alone, [](const StoredTensor& t) { return t.name.starts_with("encoder."); });
+  const Recognised found = recognise(alone, "f");
+  EXPECT_TRUE(found.tiny_decoder);
+  EXPECT_FALSE(found.tiny_encoder);
+}
+
+TEST(Recognise, NamesKindsOfEverySize) {
+  UNetConfig small;
+  small.model_channels = 32;
+  EXPECT_EQ(kind_of_model(Family::other, small), "text to image, of a size of its own");
+  small.in_channels = 9;
+  EXPECT_EQ(kind_of_model(Family::other, small), "inpainting, of a size of its own");
+  small.in_channels = 5;
+  EXPECT_EQ(kind_of_model(Family::other, small), "depth, of a size of its own");
+  small.class_input = ClassInput::level;
+  EXPECT_EQ(kind_of_model(Family::other, small), "upscaler, of a size of its own");
+  EXPECT_STREQ(kind_of_model(Family::sd2_depth, small).c_str(), name_of(Family::sd2_depth));
+}
+
 TEST(Recognise, NamesWhatIsNoModel) {
   const auto only = [](std::string name, Shape shape) {
     return Tensors{{std::move(name), StoredType::f32, shape, {}}};

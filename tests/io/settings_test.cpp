@@ -223,6 +223,39 @@ TEST(Settings, ReadAFoldersConfigFiles) {
   refusal(ErrorKind::bad_file, [&] { settings_from_folder(scratch / ""); });
 }
 
+TEST(Settings, ReadWhatOnlySomeFoldersHave) {
+  const std::string turbo = R"({"_class_name": "EulerDiscreteScheduler", "prediction_type": "epsilon",
+                                "timestep_spacing": "trailing"})";
+  EXPECT_TRUE(settings_from_configs({.scheduler = turbo}, "f").turbo);
+  std::string slow = turbo;
+  slow.replace(slow.find("trailing"), 8, "linspace");
+  EXPECT_FALSE(settings_from_configs({.scheduler = slow}, "f").turbo);
+
+  const ModelSettings some = settings_from_configs(
+      {.depth_estimator = R"({"num_attention_heads": 4, "backbone_out_indices": [2, 5, 8, 11],
+                              "backbone_config": {"num_groups": 2}})",
+       .feature_extractor = R"({"resample": 3})",
+       .image_encoder = R"({"num_attention_heads": 16, "hidden_act": "gelu"})",
+       .low_res_scheduler = R"({"beta_start": 0.001, "beta_end": 0.03, "num_train_timesteps": 500})",
+       .image_noising_scheduler = R"({"beta_schedule": "squaredcos_cap_v2", "num_train_timesteps": 10})",
+       .model_index = R"({"max_noise_level": 300})"},
+      "f");
+  EXPECT_EQ(some.depth_heads, 4);
+  EXPECT_EQ(some.depth_taps, (std::array<int64_t, 2>{8, 11}));
+  EXPECT_EQ(some.depth_groups, 2);
+  EXPECT_EQ(some.depth_resample, 3);
+  EXPECT_EQ(some.image_heads, 16);
+  EXPECT_EQ(some.image_activation, TextActivation::gelu);
+  EXPECT_EQ(some.image_train_steps, 10);
+  EXPECT_EQ(some.low_beta_end, 0.03);
+  EXPECT_EQ(some.max_noise_level, 300);
+  refusal(ErrorKind::bad_file,
+          [] { settings_from_configs({.depth_estimator = R"({"backbone_out_indices": [0, 0, -1, "x"]})"}, "f"); });
+  refusal(ErrorKind::bad_file,
+          [] { settings_from_yaml("model: {params: {depth_stage_config: {params: {taps: [1, -2]}}}}", "f"); });
+  refusal(ErrorKind::unsupported, [] { settings_from_configs({.image_encoder = R"({"hidden_act": "relu"})"}, "f"); });
+}
+
 TEST(Json, IsReadWithinBounds) {
   EXPECT_EQ(parse_json(R"({"a": [1, 2]})", "f")["a"].size(), 2u);
   for (const std::string& text :
