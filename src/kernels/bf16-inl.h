@@ -58,6 +58,21 @@ CALOTYPE_BF16 inline void to_units(const float* from, int64_t count, float* to) 
   store_first(pairs_along(low, high), to + i / 2, units_of(count - i));
 }
 
+/// The same from `count` f16 at any address.
+CALOTYPE_BF16 inline void halves_to_units(const void* from, int64_t count, float* to) {
+  const auto wide = [](const void* at) __attribute__((always_inline, target("avx512f,avx512bf16"))) {
+    return FloatVec{_mm512_cvtph_ps(_mm256_loadu_si256(static_cast<const __m256i*>(at)))};
+  };
+  const auto* halves = static_cast<const uint8_t*>(from);
+  int64_t i = 0;
+  for (; i + 2 * kLanes <= count; i += 2 * kLanes)
+    hn::StoreU(pairs_along(wide(halves + 2 * i), wide(halves + 2 * (i + kLanes))), kFloat, to + i / 2);
+  if (i == count) return;
+  alignas(64) uint16_t rest[2 * kLanes] = {};
+  std::memcpy(rest, halves + 2 * i, 2 * (count - i));
+  store_first(pairs_along(wide(rest), wide(rest + kLanes)), to + i / 2, units_of(count - i));
+}
+
 /// kSteps units of K; as in f32.
 template <int kSteps, int kRows, int kVectors>
 CALOTYPE_BF16 HWY_INLINE void add_unit_steps(const float* HWY_RESTRICT (&bases)[(kRows + 2) / 3], int64_t stride,
@@ -112,6 +127,7 @@ struct InBf16 {
     (vectors == 2 ? kFull[rows] : kHalf[rows])(left, panel, c, c_stride, accumulate);
   }
 
+  static void pack_row(const float* from, int64_t count, float* to) { to_units(from, count, to); }
   /// Rows of floats become columns of a panel.
   static void pack_across(const float* from, int64_t from_stride, int64_t rows, int64_t depth, int64_t width,
                           float* panel) {

@@ -68,6 +68,13 @@ inline void widen_weights(const Weights& weights, int64_t first, int64_t count, 
   }
 }
 
+/// Asks for weights that will be read soon: rows of a file lie too far apart for the processor to guess.
+HWY_INLINE void fetch_weights(const Weights& weights, int64_t first, int64_t count) {
+  const char* from = static_cast<const char*>(weights.data) + bytes_of(weights.dtype, first);
+  const int64_t bytes = bytes_of(weights.dtype, count);
+  for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(from + i, 0, 2);
+}
+
 using EightTag = hn::CappedTag<float, 8>;
 
 /// to[k * to_stride + r] = rows[r][k] for eight rows and eight k (four and four where vectors hold four).
@@ -154,6 +161,7 @@ struct InF32 {
                             bool accumulate) {
     HWY_NAMESPACE::multiply_tile(rows, vectors, left, panel, c, c_stride, accumulate);
   }
+  static void pack_row(const float* from, int64_t count, float* to) { std::memcpy(to, from, count * sizeof(float)); }
   /// Rows of `depth` floats become columns of a panel, zeros up to its width.
   static void pack_across(const float* from, int64_t from_stride, int64_t rows, int64_t depth, int64_t width,
                           float* panel) {

@@ -41,7 +41,10 @@ struct ProductCut {
     depth_block = std::max<int64_t>(8, round_up(divide_up(depth, depth_blocks), 8));
     depth_blocks = std::max<int64_t>(1, divide_up(depth, depth_block));
     const int64_t all_panels = divide_up(columns, kPanel);
-    column_tasks = divide_up(all_panels * kPanel, kColumns);
+    // A single block of K needs no room for sums beside its panels.
+    const int64_t most =
+        depth_blocks > 1 ? kColumns : std::clamp(kColumns * kDepth / depth_block, kColumns, 3 * kColumns);
+    column_tasks = divide_up(all_panels * kPanel, most);
     if (row_count <= kRows / 2)  // few rows: narrower tasks, but not so narrow that copying rows weighs
       column_tasks = std::max(column_tasks, std::min(divide_up(all_panels * kPanel, 64), int64_t{8}));
     panels = divide_up(all_panels, column_tasks);
@@ -71,9 +74,8 @@ HWY_INLINE void touch_to_write(const float* to, int64_t stride, int64_t rows, in
 
 /// rows x depth times depth x columns, with operands in units of Operands: depth, k and steps count units. `columns`
 /// counts panel columns. The callers' parts:
-///   source.begin(first, count, room)              once per task: its rows; `room` holds source.room(count) floats
-///   source.rows(first, skip, count, k, steps, buffer, room) -> Left    rows [first + skip, + count) of the task that
-///     begins at `first`, for these steps of K; `buffer` holds kRowBlock * (steps + 16) floats
+///   source.rows(first, count, k, steps, buffer) -> Left    rows [first, first + count) for these steps of K; `buffer`
+///     holds kRowBlock * (steps + 16) floats
 ///   source.touch(row, k, steps)                   a row will be read soon
 ///   fill(column, width, k, steps, panel, buffer)                    a panel; `buffer` holds kBlock * steps floats
 ///   touch(FinishedTile)                           a tile will be finished soon: its sums are not there yet
@@ -93,16 +95,14 @@ void blocked_product(int64_t rows, int64_t depth, int64_t columns, const Source&
     const int64_t panel_floats = kPanel * cut.depth_block;
     const int64_t sum_floats = single ? kPanel * kHalfTileRows : task_panels * row_count * kPanel;
     const int64_t left_floats = kRowBlock * (cut.depth_block + 16);
-    const int64_t buffer_floats = kBlock * cut.depth_block, room_floats = source.room(row_count);
+    const int64_t buffer_floats = kBlock * cut.depth_block;
     auto* scratch = static_cast<float*>(
-        thread_scratch(4 * (task_panels * panel_floats + sum_floats + left_floats + buffer_floats + room_floats)));
+        thread_scratch(4 * (task_panels * panel_floats + sum_floats + left_floats + buffer_floats)));
     float* const panels = scratch;
     float* const sums = panels + task_panels * panel_floats;
     float* const left_buffer = sums + sum_floats;
     float* const fill_buffer = left_buffer + left_floats;
-    float* const room = fill_buffer + buffer_floats;
 
-    source.begin(first_row, row_count, room);
     for (int64_t block = 0; block < cut.depth_blocks; ++block) {
       const int64_t k = block * cut.depth_block, steps = std::min(cut.depth_block, depth - k);
       const bool last = block + 1 == cut.depth_blocks;
@@ -115,7 +115,7 @@ void blocked_product(int64_t rows, int64_t depth, int64_t columns, const Source&
       }
       for (int64_t r = 0; r < row_count; r += kRowBlock) {
         const int64_t height = std::min(kRowBlock, row_count - r);
-        const Left left = source.rows(first_row, r, height, k, steps, left_buffer, room);
+        const Left left = source.rows(first_row + r, height, k, steps, left_buffer);
         const int64_t after = r + kRowBlock, next_rows = std::clamp<int64_t>(row_count - after, 0, kRowBlock);
         int64_t done = 0, touched = 0;  // of the rows of all panels, and of the next block's
         for (int64_t p = 0; p < task_panels; ++p) {

@@ -20,13 +20,6 @@ struct Kernel3x3 {
   bool turned;
 };
 
-/// Asks for weights that will be read soon: rows of a file lie too far apart for the processor to guess.
-HWY_INLINE void fetch_weights(const Weights& weights, int64_t first, int64_t count) {
-  const char* from = static_cast<const char*>(weights.data) + bytes_of(weights.dtype, first);
-  const int64_t bytes = bytes_of(weights.dtype, count);
-  for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(from + i, 0, 2);
-}
-
 /// taps[k][3y + x][width]: the windows from channel k0 + k to channels n0, n0 + 1, ...; zero beyond the last channel.
 /// `wide`: 9 * width * steps floats.
 inline void read_taps(const Kernel3x3& kernel, int64_t n0, int64_t width, int64_t k0, int64_t steps, float* wide,
