@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "base/error.h"
+#include "base/isa.h"
 #include "check/kinds.h"
 
 namespace calotype::checker {
@@ -24,8 +25,9 @@ constexpr int kUsage = 2, kUnreadable = 3;
 
 int run(int argc, char** argv) {
   CLI::App app("Compares Calotype with a folder of reference data: a line a case, then a count.", "calotype-check");
-  std::string kind, folder, only, precision = "f32";
-  std::vector<std::string> names;
+  std::string kind, folder, only, precision = "f32", set;
+  std::vector<std::string> names, sets;
+  for (const Isa known : supported_isas()) sets.emplace_back(name_of(known));
   for (const Kind& known : kKinds) names.push_back(known.name);
   app.add_option("KIND", kind, "what the folder holds")->required()->check(CLI::IsMember(names));
   app.add_option("FOLDER", folder, "reference data of that kind")->required();
@@ -33,6 +35,8 @@ int run(int argc, char** argv) {
   app.add_option("--precision", precision, "bf16: products in half precision, and its tolerances")
       ->check(CLI::IsMember({"f32", "bf16"}))
       ->capture_default_str();
+  app.add_option("--isa", set, "instruction set; the best this processor has where none is named")
+      ->check(CLI::IsMember(sets));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -45,6 +49,7 @@ int run(int argc, char** argv) {
     return kUsage;
   }
   try {
+    if (!set.empty()) force_isa(*isa_from(set));
     require(std::filesystem::is_directory(folder), ErrorKind::bad_file, "{}: this is no folder", folder);
     Report report(std::cout, only);
     chosen.run({folder, precision == "bf16" ? kernels::Precision::bf16 : kernels::Precision::f32}, report);

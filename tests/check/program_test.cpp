@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 
+#include "base/isa.h"
 #include "support/scratch.h"
 
 namespace calotype {
@@ -33,6 +34,19 @@ TEST(CheckProgram, ExitCodesAreThoseOfItsUsage) {
   scratch.write("index.json", "[{\"case\": ");
   EXPECT_EQ(exit_code("networks " + (scratch / "").string(), out), 3);
   EXPECT_NE(file_text(out).find("this is no JSON"), std::string::npos) << file_text(out);
+}
+
+TEST(CheckProgram, TinyNetworksPassOnEveryInstructionSetInBothPrecisions) {
+  const Scratch scratch;
+  const auto out = scratch / "out";
+  for (const Isa isa : supported_isas())
+    for (const char* precision : {"f32", "bf16"})
+      for (const char* network : {"unet_v_tiny", "vae_f4_tiny", "text_openclip_tiny"}) {
+        const std::string arguments = std::string("networks ") + kData + "/networks --only " + network +
+                                      " --precision " + precision + " --isa " + name_of(isa);
+        EXPECT_EQ(exit_code(arguments, out), 0) << arguments << "\n" << file_text(out);
+      }
+  EXPECT_EQ(exit_code("networks " + kData + "/networks --isa sse2", out), 2);
 }
 
 }  // namespace
