@@ -17,11 +17,12 @@ double PipelineCase::tolerance(const char* name, double otherwise) const {
 }
 
 void PipelineCase::compare() {
-  const Settled run = settle(model_, request_);
-  compare_ids(run);
-  compare_draws(run);
+  compare_ids();
+  compare_draws();
   const Drawing drawing = draw();
-  compare_levels(run);
+  compare_encodings("vae_input", encoded_);
+  compare_encodings("vae_moments", moments_);
+  compare_levels();
   compare_states(drawing.latents);
   compare_pictures(drawing.images);
 }
@@ -29,15 +30,22 @@ void PipelineCase::compare() {
 Drawing PipelineCase::draw() {
   Watcher watcher;
   watcher.tap = Tap([this](const std::string& name, const Tensor& value) { see(name, value); });
-  watcher.on_step = [this](const Progress& progress) {
-    states_.push_back(progress.x);
-    times_.push_back(progress.level.time);
+  // The web interface's states are those before each step, diffusers' those before each call.
+  const bool by_step = run_.request.recipe != "diffusers";
+  watcher.on_call = [this, by_step](const Tensor& x, const Level& at) {
+    if (!by_step) states_.push_back(x);
+    times_.push_back(at.time);
   };
-  return text_to_image(model_, request_, watcher);
+  watcher.on_step = [this, by_step](const Progress& progress) {
+    if (by_step) states_.push_back(progress.x);
+  };
+  return calotype::draw(model_, run_, watcher);
 }
 
 void PipelineCase::see(const std::string& name, const Tensor& value) {
   if (name == "decoded") return decoded_.push_back(value);
+  if (name == "vae_input") return encoded_.push_back(value);
+  if (name == "vae_moments") return moments_.push_back(value);
   if (name == "net_input" && std::exchange(called_, true)) return;
   if (name == "net_output" && std::exchange(answered_, true)) return;
   if (tensors_.has(name)) compare_tensor(name, value);
@@ -63,46 +71,47 @@ std::vector<double> one_of_each(const std::vector<double>& values, size_t wanted
 
 }  // namespace
 
-/// The halves of guidance begin alike, so ours may have only one of them. The web interface puts the wanted one first,
+/// The halves of guidance begin alike, so ours may have only one of them; where both texts are the same, they end alike
+/// too. The web interface puts the wanted one first,
 /// and its context is stored for one picture.
 void PipelineCase::compare_tensor(const std::string& name, const Tensor& got) {
   const std::vector<double> want = tensors_.values(name);
   std::vector<double> values = reference_values(got);
-  if (name == "net_input" && 2 * values.size() == want.size()) {
+  if (2 * values.size() == want.size()) {
     const std::vector<double> half = values;
     values.insert(values.end(), half.begin(), half.end());
   }
-  if (request_.recipe != "diffusers" && name == "context") values = one_of_each(values, want.size());
-  if (request_.recipe != "diffusers" && name != "net_input") values = wanted_first(values);
+  if (run_.request.recipe != "diffusers" && name == "context") values = one_of_each(values, want.size());
+  if (run_.request.recipe != "diffusers" && name != "net_input") values = wanted_first(values);
   findings_.measure(name, greatest_beside_one(values, want),
                     tolerance(name.c_str(), name == "net_output" ? 5e-5 : 2e-5));
 }
 
 /// Ids up to the first padding, which is all that the case stores.
-void PipelineCase::compare_ids(const Settled& run) {
+void PipelineCase::compare_ids() {
   const json all = row_.value("token_ids", json::object());
   const std::pair<const char*, const std::vector<std::string>*> lists[] = {
-      {"prompt", &run.request.prompts}, {"negative_prompt", &run.request.negative_prompts}};
+      {"prompt", &run_.request.prompts}, {"negative_prompt", &run_.request.negative_prompts}};
   for (const auto& [key, texts] : lists) {
     if (!all.contains(key)) continue;
     const auto want = all[key].get<std::vector<std::vector<int32_t>>>();
     if (want.empty()) continue;
     const size_t each = std::max<size_t>(1, texts->size() / want.size());
     for (size_t i = 0; i < want.size() && i * each < texts->size(); ++i) {
-      const FramedPrompt framed = frame((*texts)[i * each], Tokenizer::clip(run.tokenizer));
+      const FramedPrompt framed = frame((*texts)[i * each], Tokenizer::clip(run_.tokenizer));
       const size_t length = std::min(want[i].size(), framed.ids.size());
       findings_.equal(std::string("ids of ") + key,
                       std::vector<int32_t>(framed.ids.begin(), framed.ids.begin() + length), want[i]);
-      const int32_t padding = Tokenizer::clip(run.tokenizer).pad_id();
+      const int32_t padding = Tokenizer::clip(run_.tokenizer).pad_id();
       findings_.exact(std::string("padding of ") + key, std::count_if(framed.ids.begin() + length, framed.ids.end(),
                                                                       [&](int32_t id) { return id != padding; }));
     }
   }
 }
 
-void PipelineCase::compare_draws(const Settled& run) {
+void PipelineCase::compare_draws() {
   Noise noise =
-      run.request.one_generator ? Noise::whole_batch(run.request.seeds[0]) : Noise::per_picture(run.request.seeds);
+      run_.request.one_generator ? Noise::whole_batch(run_.request.seeds[0]) : Noise::per_picture(run_.request.seeds);
   for (int number = 0;; ++number) {
     const std::string name = "draw." + std::to_string(number);
     if (!tensors_.has(name)) return;
@@ -113,8 +122,26 @@ void PipelineCase::compare_draws(const Settled& run) {
   }
 }
 
-void PipelineCase::compare_levels(const Settled& run) {
-  const Plan plan = make_plan(schedule_of(model_.noise), run.sampler->family, run.plan);
+/// The reference may encode a picture once for each that is drawn, we once for all: picture b of theirs is b mod n of
+/// ours.
+void PipelineCase::compare_encodings(const std::string& name, const std::vector<Tensor>& got) {
+  size_t count = 0;
+  while (tensors_.has(fmt::format("{}.{}", name, count))) ++count;
+  findings_.exact("number of " + name, count == 0 || (!got.empty() && count % got.size() == 0) ? 0 : 1);
+  if (got.empty() || count % got.size() != 0) return;
+  for (size_t i = 0; i < count; ++i) {
+    const std::string stored = fmt::format("{}.{}", name, i);
+    const size_t each = count / got.size();
+    const Tensor& ours = got[i / each];
+    const auto pictures = static_cast<size_t>(ours.dim(0));
+    std::vector<double> values =
+        reference_values(each == 1 ? ours : ours.rows(static_cast<int64_t>(i % each % pictures), 1));
+    findings_.measure(stored, greatest_beside_one(values, tensors_.values(stored)), tolerance(name.c_str(), 2e-5));
+  }
+}
+
+void PipelineCase::compare_levels() {
+  const Plan plan = make_plan(schedule_of(model_.noise), run_.sampler->family, run_.plan);
   if (row_.contains("sigmas"))
     findings_.measure("sigmas", greatest_relative(plan.sigmas(), row_["sigmas"].get<std::vector<double>>()), 2e-5);
   if (row_.contains("network_calls"))

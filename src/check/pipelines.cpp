@@ -5,6 +5,12 @@
 #include "check/pipeline_case.h"
 #include "check/reference.h"
 #include "diffusion/samplers.h"
+#include "io/depth_file.h"
+#include "io/picture.h"
+#include "pipeline/depth_to_image.h"
+#include "pipeline/image_to_image.h"
+#include "pipeline/inpaint.h"
+#include "pipeline/upscale.h"
 
 namespace calotype::checker {
 namespace {
@@ -38,15 +44,32 @@ const Sampler& sampler_of(const std::string& id) {
   throw Skipped{"the sampler " + id + " is not built yet"};
 }
 
-void require_text_to_image(const json& request) {
-  const std::string pipeline = request.at("pipeline");
-  if (pipeline != "txt2img") throw Skipped{pipeline + " is not built yet"};
+void require_recipe(const json& request) {
   const std::string recipe = word(request, "recipe", "diffusers");
   if (recipe != "diffusers" && recipe != "web_ui") throw Skipped{"the recipe " + recipe + " is not built yet"};
 }
 
+/// Names of one file, or of several.
+std::vector<std::string> names_of(const json& value) {
+  if (value.is_array()) return value.get<std::vector<std::string>>();
+  return {value.get<std::string>()};
+}
+
+std::vector<Image> images_of(const json& words, const char* key, const std::filesystem::path& folder) {
+  std::vector<Image> images;
+  for (const std::string& name : names_of(words.at(key))) images.push_back(on_white(read_image(folder / name)));
+  return images;
+}
+
+/// The maps of a request; none where the network of the model is asked.
+std::vector<FloatMap> depths_of(const json& words, const std::filesystem::path& folder) {
+  std::vector<FloatMap> maps;
+  if (words.at("depth") == "net") return maps;
+  for (const std::string& name : names_of(words["depth"])) maps.push_back(read_depth(folder / name));
+  return maps;
+}
+
 TextToImage request_of(const json& words, const FormulaModel& model) {
-  require_text_to_image(words);
   const std::string sampler_id = words.at("sampler");
   const Sampler& sampler = sampler_of(sampler_id);
   const size_t pictures = pictures_of(words);
@@ -80,21 +103,53 @@ TextToImage request_of(const json& words, const FormulaModel& model) {
   return request;
 }
 
+/// A request as the pipeline that it names settles it.
+Settled settled_of(const json& words, const FormulaModel& model, const std::filesystem::path& folder) {
+  const std::string pipeline = words.at("pipeline");
+  TextToImage text = request_of(words, model);
+  if (pipeline == "txt2img") return settle(model.parts, text);
+  std::vector<Image> pictures = images_of(words, "init_image", folder);
+  const auto strength = [&](double otherwise) { return optional_number(words, "strength").value_or(otherwise); };
+  if (pipeline == "img2img")
+    return settle(
+        model.parts,
+        ImageToImage{.text = text, .pictures = std::move(pictures), .strength = strength(0.8), .full_size = true});
+  if (pipeline == "depth2img")
+    return settle(model.parts, DepthToImage{.text = text,
+                                            .pictures = std::move(pictures),
+                                            .depths = depths_of(words, folder),
+                                            .strength = strength(0.8),
+                                            .full_size = true});
+  if (pipeline == "upscale")
+    return settle(model.parts,
+                  Upscale{.text = text,
+                          .pictures = std::move(pictures),
+                          .noise_level = static_cast<int64_t>(optional_number(words, "noise_level").value_or(20)),
+                          .whole_fours = true});
+  if (pipeline != "inpaint") throw Skipped{"the pipeline " + pipeline + " is unknown"};
+  if (text.width == 0) text.width = model.parts.native_size();
+  if (text.height == 0) text.height = model.parts.native_size();
+  return settle(model.parts, Inpaint{.text = text,
+                                     .picture = pictures.at(0),
+                                     .masking = {.mask = images_of(words, "mask_image", folder).at(0), .paste = false},
+                                     .strength = strength(1),
+                                     .crop = optional_number(words, "padding_mask_crop"),
+                                     .full_size = true});
+}
+
 void check_case(const json& row, const Request& asked, FormulaModels& models, const json& tolerances,
                 Findings& findings) {
   const json& words = row.at("request");
-  require_text_to_image(words);
+  require_recipe(words);
   sampler_of(words.at("sampler"));
   FormulaModel& model = models.of(words.at("model"));
   model.parts.noise.zero_terminal_snr = words.value("zero_terminal_snr", false);
-  const TextToImage request = request_of(words, model);
-
+  Settled run = settled_of(words, model, asked.folder);
   const std::string file = word(row, "file", word(row, "id") + ".safetensors");
   const ReferenceTensors tensors(asked.folder / file);
   json allowed = tolerances;
   allowed.update(row.value("tolerances", json::object()));
-  PipelineCase run(model.parts, request, row, tensors, allowed, findings);
-  run.compare();
+  PipelineCase(model.parts, std::move(run), row, tensors, allowed, findings).compare();
 }
 
 }  // namespace

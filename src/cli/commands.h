@@ -9,6 +9,10 @@ namespace calotype::cli {
 using Arguments = std::span<const std::string>;
 
 int txt2img(Arguments arguments);
+int img2img(Arguments arguments);
+int depth2img(Arguments arguments);
+int inpaint(Arguments arguments);
+int upscale(Arguments arguments);
 int inspect(Arguments arguments);
 int info(Arguments arguments);
 int list_samplers(Arguments arguments);

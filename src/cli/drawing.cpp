@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <set>
 
 #include "base/error.h"
@@ -11,6 +12,7 @@
 #include "cli/find_model.h"
 #include "cli/inspection.h"
 #include "cli/interrupt.h"
+#include "cli/model_hash.h"
 #include "cli/output_names.h"
 #include "io/printable.h"
 #include "pipeline/decode.h"
@@ -34,6 +36,7 @@ class Drawer {
         writer_(writer),
         preview_(given.preview, *model.vae),
         count_(count) {
+    if (!given.output.no_metadata) hash_.emplace(find_model(given.model));
     watcher_.on_phase = [this](const char* phase) {
       stop_if_interrupted();
       display_.phase(phase);
@@ -55,28 +58,37 @@ class Drawer {
       if (count_ > 1)
         display_.set_prefix(some == 1 ? fmt::format("picture {}/{}", drawn_ + 1, count_)
                                       : fmt::format("pictures {}-{}/{}", drawn_ + 1, drawn_ + some, count_));
-      draw_together(wish.settle(model_, first, some));
+      draw_together(wish.settle(model_, first, some), wish.stem);
     }
   }
 
  private:
-  void draw_together(const Settled& run) {
+  void draw_together(const Settled& run, const std::string& stem) {
     preview_.restart();
     const Tensor latents = draw_latents(model_, run, watcher_);
     trim_allocator();  // the decoder's tensors are of other sizes
     for (int64_t i = 0; i < run.pictures(); ++i, ++drawn_) {
-      const std::string parameters = write_infotext(parameters_of(model_, run, i));
+      const std::string parameters = write_infotext(described(run, i));
       const Tensor latent = latents.rows(i, 1);
       writer_.write_latent(latent, model_.vae->config.scale_factor, parameters);
       watcher_.phase("decode");
       const Image image = finished_picture(model_, run, latent, i);
       watcher_.phase("save");
       display_.clear();
-      const std::string path = writer_.write(image, parameters);
+      const std::string path = writer_.write(image, parameters, stem);
       if (!given_.run.quiet)
         display_.note(fmt::format("{}: seed {}, {}x{}, {}", path, run.request.seeds[i], image.width, image.height,
                                   run.sampler->title));
     }
+  }
+
+  /// The parameters of a picture, with the hash of the model's file where the web interface has it.
+  Infotext described(const Settled& run, int64_t index) {
+    Infotext text = parameters_of(model_, run, index);
+    const std::string hash = hash_ ? hash_->short_text() : "";
+    const auto model = std::ranges::find(text.settings, "Model", [](const auto& setting) { return setting.first; });
+    if (!hash.empty()) text.settings.emplace(model, "Model hash", hash);
+    return text;
   }
 
   const StableDiffusion& model_;
@@ -85,6 +97,7 @@ class Drawer {
   PictureWriter& writer_;
   Previewer preview_;
   Watcher watcher_;
+  std::optional<ModelHash> hash_;
   int64_t count_, drawn_ = 0;
   std::string last_warning_;
 };
@@ -115,35 +128,43 @@ void decode_file(const DrawingOptions& given, const std::string& asked_recipe, D
   writer.finish();
 }
 
-void draw_all(const DrawingOptions& given, const std::vector<Wish>& wishes, Display& display) {
+void draw_all(const DrawingOptions& given, const std::vector<Wish>& wishes, const Announce& announce,
+              Display& display) {
   int64_t count = 0;
   for (const Wish& wish : wishes) count += wish.count;
   PictureWriter writer(given.output, count);
   const StableDiffusion model = open_model(given, display);
   std::set<std::array<int64_t, 4>> measured;
+  std::vector<Settled> runs;
+  std::vector<int64_t> counts;
   for (const Wish& wish : wishes) {
-    const Settled run = wish.settle(model, 0, std::min(given.batch_size, wish.count));
+    Settled run = wish.settle(model, 0, std::min(given.batch_size, wish.count));
     if (measured.insert({run.request.width, run.request.height, run.pictures(), run.guided}).second)
       require_memory(model, run);
+    if (!announce) continue;
+    runs.push_back(std::move(run));
+    counts.push_back(wish.count);
   }
+  if (announce && !given.run.quiet) announce(model, runs, counts, display);
   Drawer drawer(model, given, display, writer, count);
   for (const Wish& wish : wishes) drawer.draw(wish);
   writer.finish();
 }
 
 /// Refuses names that would cost the user a file, before anything is read or made.
-void check_files(const DrawingOptions& given, const std::vector<NamedFile>& more) {
+void check_files(const DrawingOptions& given, const MoreFiles& more) {
   const bool previews = given.preview.kind == "proj";
   const std::string none;
-  const NamedFile outputs[] = {{"output", given.output.output},
-                               {"save_latent", given.output.save_latent},
-                               {"sheet", given.output.sheet},
-                               {"preview_path", previews ? given.preview.path : none}};
+  std::vector<NamedFile> outputs = {{"output", given.output.output},
+                                    {"save_latent", given.output.save_latent},
+                                    {"sheet", given.output.sheet},
+                                    {"preview_path", previews ? given.preview.path : none}};
+  outputs.insert(outputs.end(), more.outputs.begin(), more.outputs.end());
   std::vector<NamedFile> inputs = {{"model", given.model},
                                    {"vae", given.vae},
                                    {"load_latent", given.load_latent},
                                    {"prompt_file", given.prompt_file}};
-  inputs.insert(inputs.end(), more.begin(), more.end());
+  inputs.insert(inputs.end(), more.inputs.begin(), more.inputs.end());
   require_apart(outputs, inputs);
   if (!previews) return;
   require(!given.preview.path.empty() && given.preview.path != "-", ErrorKind::bad_input,
@@ -153,11 +174,10 @@ void check_files(const DrawingOptions& given, const std::vector<NamedFile>& more
 }
 
 /// Runs `work` with threads, progress and files as the options say.
-void run_with(const DrawingOptions& given, const std::vector<NamedFile>& inputs,
-              const std::function<void(Display&)>& work) {
+void run_with(const DrawingOptions& given, const MoreFiles& more, const std::function<void(Display&)>& work) {
   given.run.apply();
   Display display(given.run.quiet ? DisplayStyle::none : display_style(given.run.progress));
-  check_files(given, inputs);
+  check_files(given, more);
   try {
     work(display);
   } catch (const NotFinite&) {
@@ -178,9 +198,9 @@ TextToImage part_of(const TextToImage& request, int64_t first, int64_t count) {
   return part;
 }
 
-void draw_wishes(const DrawingOptions& options, const std::vector<NamedFile>& inputs,
-                 const std::function<std::vector<Wish>()>& wishes) {
-  run_with(options, inputs, [&](Display& display) { draw_all(options, wishes(), display); });
+void draw_wishes(const DrawingOptions& options, const MoreFiles& more, const std::function<std::vector<Wish>()>& wishes,
+                 const Announce& announce) {
+  run_with(options, more, [&](Display& display) { draw_all(options, wishes(), announce, display); });
 }
 
 void decode_latents(const DrawingOptions& options, const std::string& recipe) {

@@ -22,6 +22,10 @@ struct Command {
 
 constexpr Command kCommands[] = {
     {"txt2img", "draw pictures from text", txt2img},
+    {"img2img", "draw over a picture", img2img},
+    {"depth2img", "draw over a picture and keep its depth, or draw from a depth map", depth2img},
+    {"inpaint", "draw a part of a picture anew, or beyond its edges", inpaint},
+    {"upscale", "draw a picture four times as large", upscale},
     {"inspect", "say what a file or folder holds", inspect},
     {"train", "train an autoencoder, a text tower or a UNet", train},
     {"bench", "measure this machine: opening, each network, a training step", bench},

@@ -1,12 +1,22 @@
 #include "cli/options.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cctype>
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
+#include <system_error>
+#include <type_traits>
+#include <variant>
 
 #include "base/error.h"
+#include "base/mapped_file.h"
 #include "cli/output.h"
+#include "io/flat_toml.h"
 #include "io/printable.h"
 
 namespace calotype::cli {
@@ -23,6 +33,7 @@ const char* kind_of(const Field& field) {
         if constexpr (std::is_same_v<T, int64_t>) return " N";
         if constexpr (std::is_same_v<T, double> || std::is_same_v<T, std::optional<double>>) return " X";
         if constexpr (std::is_same_v<T, std::vector<double>>) return " X,X,..";
+        if constexpr (std::is_same_v<T, std::vector<std::string>>) return " TEXT..";
         return " TEXT";
       },
       field.value);
@@ -79,6 +90,36 @@ std::vector<std::string> with_empty_values(std::span<const std::string> argument
   return result;
 }
 
+constexpr const char* kCommandLine = "command line";
+
+struct HelpWanted {};
+
+/// As TOML has it; what is not set is an empty word.
+std::string value_text(const Field& field) {
+  return std::visit(
+      []<class T>(T* value) -> std::string {
+        if constexpr (std::is_same_v<T, std::string>) return '"' + printable(*value, 4000) + '"';
+        if constexpr (std::is_same_v<T, bool> || std::is_arithmetic_v<T>) return fmt::format("{}", *value);
+        if constexpr (std::is_same_v<T, std::optional<double>>) return *value ? fmt::format("{}", **value) : "\"\"";
+        if constexpr (std::is_same_v<T, std::vector<double>>) return fmt::format("\"{}\"", fmt::join(*value, ","));
+        if constexpr (std::is_same_v<T, std::vector<std::string>>)
+          return fmt::format("\"{}\"", printable(fmt::format("{}", fmt::join(*value, ",")), 4000));
+      },
+      field.value);
+}
+
+/// $XDG_CONFIG_HOME/calotype/config.toml, else below ~/.config; empty where there is none.
+std::string user_configuration() {
+  const char* base = std::getenv("XDG_CONFIG_HOME");
+  const char* home = std::getenv("HOME");
+  if ((!base || !*base) && (!home || !*home)) return "";
+  const std::filesystem::path folder =
+      base && *base ? std::filesystem::path(base) : std::filesystem::path(home) / ".config";
+  const std::filesystem::path path = folder / "calotype" / "config.toml";
+  std::error_code error;
+  return std::filesystem::is_regular_file(path, error) ? path.string() : "";
+}
+
 std::string one_line(std::string text) {
   std::replace(text.begin(), text.end(), '\n', ' ');
   return printable(text, 300);
@@ -108,16 +149,23 @@ std::vector<std::string> Options::spellings() const {
   return all;
 }
 
-bool Options::parse(std::span<const std::string> arguments) const {
+void Options::read_arguments(std::span<const std::string> arguments) const {
   CLI::App app;
-  given_.clear();
   for (const Group& group : groups_)
     for (const Field& field : group.fields) {
       const auto take = [this, &field](const std::string& text) {
         set(field, text);
-        given_.push_back(field.name);
+        origins_[field.name] = kCommandLine;
       };
-      if (is_switch(field)) {
+      if (const auto* list = std::get_if<std::vector<std::string>*>(&field.value)) {
+        app.add_option_function<std::vector<std::string>>(field.options,
+                                                          [this, &field, list](const std::vector<std::string>& texts) {
+                                                            **list = texts;
+                                                            origins_[field.name] = kCommandLine;
+                                                          })
+            ->expected(1, 1 << 20)
+            ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+      } else if (is_switch(field)) {
         app.add_flag_callback(field.options, [take] { take("true"); });
       } else {
         app.add_option_function<std::string>(field.options, take)
@@ -132,8 +180,7 @@ bool Options::parse(std::span<const std::string> arguments) const {
   try {
     app.parse(std::move(reversed));
   } catch (const CLI::CallForHelp&) {
-    print_result(help());
-    return false;
+    throw HelpWanted{};
   } catch (const CLI::ExtrasError&) {
     std::vector<std::string> left = app.remaining();
     if (left.size() > 1 && left.front() == "--") left.erase(left.begin());  // it is kept among what is left
@@ -146,11 +193,88 @@ bool Options::parse(std::span<const std::string> arguments) const {
   } catch (const CLI::Error& error) {
     fail(ErrorKind::bad_input, "{}; see {} --help", one_line(error.what()), command_);
   }
-  return true;
+}
+
+void Options::add_configuration() {
+  configuration_ = std::make_shared<Configuration>();
+  add("Running", {{.name = "config",
+                   .options = "--config",
+                   .help = "a file of options, `name = value` a line, for those that are not given here",
+                   .value = &configuration_->file},
+                  {.name = "dump_config",
+                   .options = "--dump-config",
+                   .help = "say which options are in force and where each comes from, and do nothing",
+                   .value = &configuration_->dump}});
+}
+
+const Field* Options::field(const std::string& name) const {
+  for (const Group& group : groups_)
+    if (const Field* found = find(group.fields, name)) return found;
+  return nullptr;
+}
+
+void Options::take(const Field& field, const std::string& text, const std::string& origin) const {
+  if (origins_.contains(field.name)) return;
+  try {
+    set(field, text);
+  } catch (const Error& error) {
+    fail(error.kind(), "{}: {}", printable(origin, 200), error.what());
+  }
+  origins_[field.name] = origin;
+}
+
+void Options::take_environment() const {
+  for (const Group& group : groups_)
+    for (const Field& field : group.fields) {
+      std::string variable = "CALOTYPE_" + field.name;
+      std::ranges::transform(variable, variable.begin(), [](unsigned char c) { return std::toupper(c); });
+      if (const char* value = std::getenv(variable.c_str())) take(field, value, variable);
+    }
+}
+
+void Options::take_file(const std::string& path) const {
+  constexpr size_t kMostBytes = 1 << 20;
+  const MappedFile file(path);
+  require(file.bytes().size() <= kMostBytes, ErrorKind::bad_file, "{}: a configuration of over 1 MB is refused",
+          printable(path));
+  const std::string_view text(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
+  for (const auto& [key, value] : parse_flat_toml(text, path)) {
+    const Field* known = field(key);
+    if (known && known->name != "config" && known->name != "dump_config")
+      take(*known, std::visit([](const auto& any) { return fmt::format("{}", any); }, value), path);
+  }
+}
+
+std::string Options::in_force() const {
+  std::string text;
+  for (const Group& group : groups_)
+    for (const Field& field : group.fields) {
+      const auto origin = origins_.find(field.name);
+      if (field.name == "dump_config") continue;
+      text += fmt::format("{} = {}  # {}\n", field.name, value_text(field),
+                          origin == origins_.end() ? "default" : printable(origin->second, 200));
+    }
+  return text;
+}
+
+bool Options::parse(std::span<const std::string> arguments) const {
+  origins_.clear();
+  try {
+    read_arguments(arguments);
+  } catch (const HelpWanted&) {
+    print_result(help());
+    return false;
+  }
+  if (!configuration_) return true;
+  take_environment();
+  if (!configuration_->file.empty()) take_file(configuration_->file);
+  if (const std::string own = user_configuration(); !own.empty()) take_file(own);
+  if (configuration_->dump) print_result(in_force());
+  return !configuration_->dump;
 }
 
 bool Options::given(const std::string& name) const {
-  return std::ranges::count(given_, name) > 0;
+  return origins_.contains(name);
 }
 
 std::string Options::help() const {

@@ -120,7 +120,13 @@ void OutputNames::skip_taken(int64_t index) {
   while (in_folder_ && fs::exists((*this)[index], error)) ++first_;
 }
 
-fs::path OutputNames::write(int64_t index, std::span<const std::byte> bytes) {
+fs::path OutputNames::write(int64_t index, std::span<const std::byte> bytes, const std::string& stem) {
+  for (int64_t again = 0; in_folder_ && !stem.empty(); ++again) {
+    const fs::path path = again == 0 ? before_ + stem + after_ : fmt::format("{}{}-{}{}", before_, stem, again, after_);
+    OutputFile file(path);
+    file.write(bytes);
+    if (file.commit_new()) return path;
+  }
   for (;; ++first_) {
     const fs::path path = (*this)[index];
     OutputFile file(path);

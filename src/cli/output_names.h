@@ -27,7 +27,8 @@ class OutputNames {
   void probe() const;
   /// Writes a whole file under the name of `index` and says which that was. In a folder nothing is overwritten: where
   /// another run took the number meanwhile, this one goes on behind it.
-  std::filesystem::path write(int64_t index, std::span<const std::byte> bytes);
+  /// There the name may come from `stem` instead of the index; -1, -2, .. follow where it is taken.
+  std::filesystem::path write(int64_t index, std::span<const std::byte> bytes, const std::string& stem = "");
   /// For those who write themselves: in a folder, numbers on so that `index` has a free name.
   void skip_taken(int64_t index);
 

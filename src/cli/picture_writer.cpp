@@ -50,7 +50,7 @@ PictureWriter::PictureWriter(const OutputOptions& options, int64_t count)
   OutputFile{options.sheet};
 }
 
-std::string PictureWriter::write(const Image& image, const std::string& parameters) {
+std::string PictureWriter::write(const Image& image, const std::string& parameters, const std::string& stem) {
   const std::vector<PngText> text = texts(options_.no_metadata ? "" : parameters);
   if (!options_.sheet.empty()) for_sheet_.push_back(image);
   const int64_t index = written_++;
@@ -58,7 +58,7 @@ std::string PictureWriter::write(const Image& image, const std::string& paramete
     print_result(encode_png(image, text));
     return "standard output";
   }
-  const std::string path = names_.write(index, encode_png(image, text)).string();
+  const std::string path = names_.write(index, encode_png(image, text), stem).string();
   print_result(path + '\n');
   return path;
 }

@@ -24,8 +24,8 @@ class PictureWriter {
   /// Makes sure that all of it can be written, before any work is done.
   PictureWriter(const OutputOptions& options, int64_t count);
 
-  /// Where the picture went: a path, or "standard output".
-  std::string write(const Image& image, const std::string& parameters);
+  /// Where the picture went: a path, or "standard output". In a folder it is named by `stem`, unless that is empty.
+  std::string write(const Image& image, const std::string& parameters, const std::string& stem = "");
   /// Latents [1, h, w, C] of the next picture, scaled.
   void write_latent(const Tensor& latent, double scale_factor, const std::string& parameters);
   void finish();

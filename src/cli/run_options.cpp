@@ -44,6 +44,7 @@ int default_threads() {
 
 void RunOptions::add_to(Options& options) {
   options.add("Running", fields());
+  options.add_configuration();
 }
 
 void RunOptions::add_drawing_to(Options& options) {
@@ -57,6 +58,7 @@ void RunOptions::add_drawing_to(Options& options) {
        .unset = "bf16 with avx512_bf16, else f32",
        .choices = {"f32", "bf16"}});
   options.add("Running", std::move(all));
+  options.add_configuration();
 }
 
 std::vector<Field> RunOptions::fields() {

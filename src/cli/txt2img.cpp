@@ -11,6 +11,10 @@ int txt2img(Arguments arguments) {
   DrawingOptions drawing;
   Options options("calotype txt2img", "Draws pictures from text.");
   drawing.add_to(options, fields(request));
+  options.add("Output", {{.name = "load_latent",
+                          .options = "--load-latent",
+                          .help = "decode this file, draw nothing",
+                          .value = &drawing.load_latent}});
   options.add_example("calotype txt2img -p \"a penguin on a blue background\" -o penguin.png");
   options.add_example(
       "calotype txt2img -m 768-v-ema.safetensors -p \"a fox in the snow\" -n blurry --seed 42 -o fox.png");

@@ -1,5 +1,6 @@
 #include "pipeline/draw.h"
 
+#include <optional>
 #include <utility>
 
 #include "diffusion/guidance.h"
@@ -10,6 +11,7 @@
 #include "pipeline/contexts.h"
 #include "pipeline/decode.h"
 #include "pipeline/finite.h"
+#include "pipeline/masking.h"
 
 namespace calotype {
 namespace {
@@ -34,17 +36,33 @@ Network network(const StableDiffusion& model, const Settled& run, const Scene& s
       };
 }
 
-/// Outside of the mask the picture comes back after each step, at the level where the next one begins.
-std::function<Tensor(Tensor, const Step&)> keeper(const Scene& scene, const Plan& plan, int64_t pictures) {
-  if (!scene.mask) return {};
-  Tensor drawn = for_all(scene.mask, pictures);
-  while (drawn.dim(3) < scene.noise.dim(3)) drawn = concat_channels(drawn, for_all(scene.mask, pictures));
-  const Tensor rest = affine(drawn, -1, 1), kept = for_all(scene.kept, pictures);
-  return [&plan, noise = scene.noise, drawn, rest, kept](Tensor x, const Step& step) {
-    const auto next = static_cast<size_t>(&step - plan.steps.data()) + 1;
-    const Level level = next < plan.steps.size() ? plan.steps[next].from : Level{};
-    const Tensor as_noisy = level.noise > 0 ? combine({{level.signal, kept}, {level.noise, noise}}) : kept;
+/// What stays outside of the mask of a scene.
+struct Keeper {
+  Tensor drawn, rest;  // 1 where something is drawn, and 1 where not
+  Tensor kept, noise;
+
+  Keeper(const Scene& scene, int64_t pictures)
+      : drawn(for_all(widened(scene.mask, scene.noise.dim(3)), pictures)),
+        rest(affine(drawn, -1, 1)),
+        kept(for_all(scene.kept, pictures)),
+        noise(scene.noise) {}
+
+  Tensor operator()(const Tensor& x, const Level& at) const {
+    const Tensor as_noisy = at.noise > 0 ? combine({{at.signal, kept}, {at.noise, noise}}) : kept;
     return rest * as_noisy + drawn * x;
+  }
+};
+
+/// Puts back what is kept: into every guess of the clean latent, as the web interface does, or into the state that the
+/// network is shown, as diffusers does after every step. The state that a drawing begins with stays as it is. What a
+/// sampler makes of the rest of its own state is of no account, for it works on each value by itself.
+Denoiser keeping(const Keeper& keeper, Denoiser guess, Recipe recipe) {
+  if (recipe == Recipe::web_ui)
+    return
+        [keeper, guess = std::move(guess)](const Tensor& x, const Level& at) { return keeper(guess(x, at), Level{}); };
+  return [keeper, guess = std::move(guess), first = true](const Tensor& x, const Level& at) mutable {
+    const Tensor shown = std::exchange(first, false) ? x : keeper(x, at);
+    return guess(shown, at);
   };
 }
 
@@ -54,24 +72,32 @@ Tensor draw_latents(const StableDiffusion& model, const Settled& run, const Watc
   const NoGrad inference;
   Noise noise =
       run.request.one_generator ? Noise::whole_batch(run.request.seeds[0]) : Noise::per_picture(run.request.seeds);
+  for (const std::string& remark : run.remarks) watcher.warn(remark);
   watcher.phase("text");
   const Tensor context = contexts(model, run, watcher);
   watcher.tap("context", context);
-  const int64_t cell = model.vae->config.downscale();
-  const Shape shape{run.pictures(), run.request.height / cell, run.request.width / cell, model.vae->config.embed_dim};
-  const Scene scene = run.prepare ? run.prepare(noise, watcher) : Scene{.noise = noise.draw(shape)};
+  const Shape shape = latent_shape(model, run);
+  const Scene scene = run.prepare ? run.prepare(model, run, noise, watcher) : Scene{.noise = noise.draw(shape)};
 
   Sampling sampling;
   sampling.plan = make_plan(schedule_of(model.noise), run.sampler->family, run.plan);
   sampling.options = run.options;
-  sampling.draw = [&] { return noise.draw(shape); };
+  noise.serve(sampling, shape);
   sampling.on_step = watcher.on_step;
-  sampling.after_step = keeper(scene, sampling.plan, run.pictures());
-  sampling.denoise = denoiser(network(model, run, scene, context, watcher.tap), model.prediction);
+  sampling.prediction = model.prediction;
+  sampling.denoise = [guess = denoiser(network(model, run, scene, context, watcher.tap), model.prediction), &watcher](
+                         const Tensor& x, const Level& at) {
+    watcher.call(x, at);
+    return guess(x, at);
+  };
+  std::optional<Keeper> keeper;
+  if (scene.mask) keeper.emplace(scene, run.pictures());
+  if (keeper) sampling.denoise = keeping(*keeper, std::move(sampling.denoise), run.recipe);
   watcher.phase("sample");
   Tensor first = scene.clean ? first_state(sampling.plan, scene.noise, for_all(scene.clean, run.pictures()))
                              : first_state(sampling.plan, scene.noise);
   Tensor latents = run.sampler->run(sampling, std::move(first));
+  if (keeper) latents = (*keeper)(latents, Level{});
   require_finite(latents, "the latents");
   return latents;
 }

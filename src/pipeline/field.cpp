@@ -96,6 +96,8 @@ void set(const Field& field, std::string_view text) {
           *value = on;
         } else if constexpr (std::is_same_v<T, std::vector<double>>) {
           set_list(field, *value, text);
+        } else if constexpr (std::is_same_v<T, std::vector<std::string>>) {
+          value->emplace_back(text);
         } else if constexpr (std::is_same_v<T, std::optional<double>>) {
           set_number(field, value->emplace(), text);
         } else {

@@ -12,7 +12,8 @@ namespace calotype {
 /// One thing a request may say. Help, documentation and the reading of text and JSON come from tables of these; the
 /// value is the request's own member, which holds the default until it is set.
 struct Field {
-  using Value = std::variant<std::string*, bool*, int64_t*, double*, std::optional<double>*, std::vector<double>*>;
+  using Value = std::variant<std::string*, bool*, int64_t*, double*, std::optional<double>*, std::vector<double>*,
+                             std::vector<std::string>*>;
 
   std::string name;     ///< as messages and JSON have it: "cfg_scale"
   std::string options;  ///< as the command line has it, ours first: "--cfg-scale,--scale"
@@ -23,7 +24,8 @@ struct Field {
   std::vector<std::string> choices = {};  ///< ours, for help; other spellings may be understood too
 };
 
-/// Reads `text` into the field's member. Throws `bad_input`, naming the field, the text and what is allowed.
+/// Reads `text` into the field's member; to a list of texts it is added. Throws `bad_input`, naming the field, the text
+/// and what is allowed.
 void set(const Field& field, std::string_view text);
 
 /// Throws `bad_input` unless the member is a number within the field's range; other kinds always pass.

@@ -4,6 +4,8 @@
 #include <fstream>
 #include <string>
 
+#include "tensor/work.h"
+
 namespace calotype {
 namespace {
 
@@ -24,6 +26,21 @@ int64_t peak_of(Body&& body) {
   return memory_use().peak - before;
 }
 
+/// Calls the network with what it is called with, all of it empty.
+void call_network(const StableDiffusion& model, const Settled& run) {
+  const UNetConfig& unet = model.unet->config;
+  const int64_t pictures = run.pictures();
+  const Shape latents = latent_shape(model, run);
+  const Tensor context = Tensor::empty(
+      {run.guided ? 2 * pictures : pictures, model.text->config.context_length, model.text->config.width});
+  const Tensor vector = unet.class_input == ClassInput::vector ? Tensor::empty({pictures, unet.class_size}) : Tensor();
+  (*model.unet)({.x = Tensor::empty({pictures, latents[1], latents[2], unet.in_channels}),
+                 .times = {0},
+                 .context = context,
+                 .levels = {0},
+                 .vector = vector});
+}
+
 double gibibytes(int64_t bytes) {
   return static_cast<double>(bytes) / (int64_t{1} << 30);
 }
@@ -40,20 +57,21 @@ int64_t working_memory(const StableDiffusion& model, const Settled& run) {
   const NoGrad inference;
   const Measuring no_numbers;
   const int64_t cell = model.vae->config.downscale();
-  const int64_t height = run.request.height / cell, width = run.request.width / cell, pictures = run.pictures();
-  const UNetConfig& unet = model.unet->config;
-  const int64_t network = peak_of([&] {
-    const Tensor context = Tensor::empty(
-        {run.guided ? 2 * pictures : pictures, model.text->config.context_length, model.unet->config.context_dim});
-    const Tensor vector =
-        unet.class_input == ClassInput::vector ? Tensor::empty({pictures, unet.class_size}) : Tensor();
-    (*model.unet)({.x = Tensor::empty({pictures, height, width, unet.in_channels}),
-                   .times = {0},
-                   .context = context,
-                   .levels = {0},
-                   .vector = vector});
-  });
-  return std::max(network, decoding_memory(*model.vae, height, width));
+  const int64_t network = peak_of([&] { call_network(model, run); });
+  return std::max(network, decoding_memory(*model.vae, run.request.height / cell, run.request.width / cell));
+}
+
+double drawing_work(const StableDiffusion& model, const Settled& run) {
+  const NoGrad inference;
+  const Measuring no_numbers;
+  const Shape latents = latent_shape(model, run);
+  const CountingWork network;
+  call_network(model, run);
+  const double call = network.flop();
+  const CountingWork decoder;
+  model.vae->decode(Tensor::empty({1, latents[1], latents[2], latents[3]}));
+  return call * run.sampler->calls(static_cast<int>(run.request.steps)) +
+         decoder.flop() * static_cast<double>(run.pictures());
 }
 
 namespace {

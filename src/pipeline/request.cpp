@@ -224,6 +224,11 @@ Settled settle_text(const StableDiffusion& model, const TextToImage& asked) {
   return run;
 }
 
+Shape latent_shape(const StableDiffusion& model, const Settled& run) {
+  const int64_t cell = model.vae->config.downscale();
+  return {run.pictures(), run.request.height / cell, run.request.width / cell, model.vae->config.embed_dim};
+}
+
 NoiseSchedule schedule_of(const NoiseProcess& noise) {
   BetaKind kind{};
   if (noise.beta_schedule == "scaled_linear") {

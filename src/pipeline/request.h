@@ -9,6 +9,7 @@
 
 #include "diffusion/samplers.h"
 #include "io/image.h"
+#include "io/provenance.h"
 #include "load/stable_diffusion.h"
 #include "pipeline/field.h"
 #include "pipeline/scene.h"
@@ -52,9 +53,11 @@ struct Settled {
   TokenizerRules tokenizer = TokenizerRules::open_clip;
   bool guided = true;  // does the network see the negative prompt at all?
 
-  // What other pipelines than text to image set. They refer to the model, which must outlive the request.
+  // What other pipelines than text to image set.
   Prepare prepare = {};                                            // empty: noise alone
   std::function<Image(Image decoded, int64_t index)> finish = {};  // what is done to a decoded picture; empty: nothing
+  SourceType source = SourceType::trained_algorithmic_media;       // what the picture is to those who see it
+  std::vector<std::string> remarks = {};  // what the user should know of how this was settled, a line each
   std::vector<std::pair<std::string, std::string>> settings = {};  // more of what is written into pictures
 
   int64_t pictures() const { return request.batch_count; }
@@ -71,6 +74,9 @@ Settled settle(const StableDiffusion& model, const TextToImage& asked);
 
 /// The same for other pipelines, which have asked for the kind of model they need.
 Settled settle_text(const StableDiffusion& model, const TextToImage& asked);
+
+/// [B, h, w, C] of the latents that are drawn.
+Shape latent_shape(const StableDiffusion& model, const Settled& run);
 
 /// The noise levels that the model was trained on. Throws `unsupported` for a schedule of an unknown name.
 NoiseSchedule schedule_of(const NoiseProcess& noise);

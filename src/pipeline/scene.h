@@ -10,19 +10,23 @@
 
 namespace calotype {
 
-/// What a drawing begins with, and what the network sees beside text and latents. A first axis of 1 stands for all
-/// pictures.
+struct Settled;
+struct StableDiffusion;
+
+/// What a drawing begins with, and what the network sees beside text and latents. A first axis of less than the
+/// pictures repeats over them: picture b has entry b mod n.
 struct Scene {
-  Tensor noise;        // [B, h, w, C], of unit variance: what the drawing begins with
-  Tensor clean = {};   // [B or 1, h, w, C], scaled: the picture that the noise is laid on; none: noise alone
-  Tensor beside = {};  // [B or 1, h, w, k]: more channels of the network's input, as they are
+  Tensor noise;                      // [B, h, w, C], of unit variance: what the drawing begins with
+  Tensor clean = {};                 // [n, h, w, C], scaled: the picture that the noise is laid on; none: noise alone
+  Tensor beside = {};                // [n, h, w, k]: more channels of the network's input, as they are
   std::vector<int32_t> levels = {};  // the class of each picture, or of all, for a network that takes one
-  /// [B or 1, h, w, 1]: 1 where something is drawn; elsewhere `kept` comes back after every step.
+  /// [n, h, w, 1]: 1 where something is drawn; elsewhere `kept` comes back after every step.
   Tensor mask = {};
-  Tensor kept = {};  // [B or 1, h, w, C], scaled
+  Tensor kept = {};  // [n, h, w, C], scaled
 };
 
 /// Makes the scene of some pictures. It draws from `noise`, whose order decides which picture comes out.
-using Prepare = std::function<Scene(Noise& noise, const Watcher& watcher)>;
+using Prepare =
+    std::function<Scene(const StableDiffusion& model, const Settled& run, Noise& noise, const Watcher& watcher)>;
 
 }  // namespace calotype

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <string>
 
 namespace calotype::testing {
 namespace {
@@ -32,6 +33,10 @@ int file_with(const std::string& text) {
   dup2(errors, STDERR_FILENO);
   if (start.closed_streams)
     for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) close(stream);
+  // Neither read nor fill what the user has.
+  const auto folder = std::filesystem::temp_directory_path() / ("calotype-tests-" + std::to_string(getuid()));
+  setenv("XDG_CACHE_HOME", folder.c_str(), 1);
+  setenv("XDG_CONFIG_HOME", folder.c_str(), 1);
   for (const auto& [name, value] : start.variables) setenv(name.c_str(), value.c_str(), 1);
   if (start.file_limit >= 0) {
     const rlimit limit{static_cast<rlim_t>(start.file_limit), static_cast<rlim_t>(start.file_limit)};
