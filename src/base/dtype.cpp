@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "base/blocks.h"
 #include "base/error.h"
 
 namespace calotype {
@@ -37,6 +38,24 @@ const char* name_of(DType dtype) {
       return "i64";
     case DType::u8:
       return "u8";
+    case DType::q4_0:
+      return "q4_0";
+    case DType::q4_1:
+      return "q4_1";
+    case DType::q5_0:
+      return "q5_0";
+    case DType::q5_1:
+      return "q5_1";
+    case DType::q2_k:
+      return "q2_k";
+    case DType::q3_k:
+      return "q3_k";
+    case DType::q4_k:
+      return "q4_k";
+    case DType::q5_k:
+      return "q5_k";
+    case DType::q6_k:
+      return "q6_k";
   }
   return "?";
 }
@@ -52,12 +71,13 @@ int64_t bytes_of(DType dtype, int64_t count) {
     case DType::f16:
     case DType::bf16:
       return count * 2;
-    case DType::q8_0:
-      return (count + 31) / 32 * 34;
     case DType::u8:
       return count;
+    default:
+      break;
   }
-  return count;
+  const BlockSize block = block_size(dtype);
+  return (count + block.elements - 1) / block.elements * block.bytes;
 }
 
 float to_float(Float16 value) {
@@ -105,16 +125,9 @@ void widen(const void* data, DType dtype, int64_t first, int64_t count, float* o
     case DType::bf16:
       for (int64_t i = 0; i < count; ++i) out[i] = to_float(load<BFloat16>(data, first + i));
       return;
-    case DType::q8_0:
-      for (int64_t i = 0; i < count; ++i) {
-        const auto* block = static_cast<const uint8_t*>(data) + (first + i) / 32 * 34;
-        Float16 scale;
-        std::memcpy(&scale, block, 2);
-        out[i] = to_float(scale) * static_cast<float>(static_cast<int8_t>(block[2 + (first + i) % 32]));
-      }
-      return;
     default:
-      fail(ErrorKind::internal, "widen: {} is no floating type of weights", name_of(dtype));
+      check(is_in_blocks(dtype), "widen: {} is no floating type of weights", name_of(dtype));
+      widen_blocks(data, dtype, first, count, out);
   }
 }
 

@@ -5,12 +5,31 @@
 
 namespace calotype {
 
-/// How an element is stored. What is computed is f32 (f64 in gradient tests); f16, bf16 and q8_0 are only ever weights.
-enum class DType : uint8_t { f32, f64, f16, bf16, q8_0, i32, i64, u8 };
+/// How an element is stored. What is computed is f32 (f64 in gradient tests); f16, bf16 and the types in blocks
+/// (base/blocks.h), q8_0 the best of them, are only ever weights.
+enum class DType : uint8_t {
+  f32,
+  f64,
+  f16,
+  bf16,
+  q8_0,
+  i32,
+  i64,
+  u8,
+  q4_0,
+  q4_1,
+  q5_0,
+  q5_1,
+  q2_k,
+  q3_k,
+  q4_k,
+  q5_k,
+  q6_k
+};
 
 const char* name_of(DType dtype);
 
-/// Bytes of `count` elements. A q8_0 block holds 32 of them in 34 bytes: an f16 scale, then 32 signed bytes.
+/// Bytes of `count` elements, of types in blocks those of the blocks they begin.
 int64_t bytes_of(DType dtype, int64_t count);
 
 /// IEEE half precision, by its bits.
@@ -43,7 +62,8 @@ inline constexpr DType kDTypeOf<int32_t> = DType::i32;
 template <>
 inline constexpr DType kDTypeOf<int64_t> = DType::i64;
 
-/// Widens `count` stored elements (f32, f16, bf16 or q8_0) beginning at element `first` to f32. `data` has any address.
+/// Widens `count` stored elements (f32, f16, bf16 or a type in blocks) beginning at element `first` to f32. `data` has
+/// any address.
 void widen(const void* data, DType dtype, int64_t first, int64_t count, float* out);
 
 }  // namespace calotype

@@ -1,15 +1,30 @@
+#include "base/error.h"
+#include "check/files_case.h"
 #include "check/files_cases.h"
+#include "check/kinds.h"
 
 namespace calotype::checker {
 
 void check_files(const Request& request, Report& report) {
-  const FilesFolder folder{request.folder, read_json(request.folder / "files.json"),
-                           read_json(request.folder / "config.json"),
-                           ReferenceTensors(request.folder / "effects.safetensors")};
-  check_adapters(folder, report);
-  for (const auto& [topic, rows] : folder.index.items())
-    if (topic != "lora")
-      for (const json& row : rows) report.skip(word(row, "path", topic), topic + " is not checked yet");
+  FilesContext context{.folder = std::filesystem::absolute(request.folder), .index = {}, .sizes = {}, .gguf_sizes = {}};
+  context.index = read_json(context.folder / "files.json");
+  require(context.index.is_object(), ErrorKind::bad_file, "{}/files.json: an object of topics is expected",
+          context.folder.string());
+  const auto sizes = [&](const std::filesystem::path& path) {
+    return std::filesystem::exists(path) ? read_json(path) : json::object();
+  };
+  context.sizes = sizes(context.folder / "config.json");
+  context.gguf_sizes = sizes(context.folder / "gguf" / "config.json");
+  check_checkpoints(context, report);
+  check_folders(context, report);
+  check_folder_pipeline(context, report);
+  check_damaged(context, report);
+  check_gguf(context, report);
+  if (context.index.contains("lora"))
+    check_adapters({context.folder, context.index, context.sizes, ReferenceTensors(context.folder / "effects.safetensors")},
+                   report);
+  for (const json& row : context.index.value("embeddings", json::array()))
+    report.skip(word(row, "path", "embeddings"), "embeddings are not checked yet", "embeddings");
 }
 
 }  // namespace calotype::checker

@@ -16,7 +16,7 @@ constexpr double kUNet = 1e-5, kText = 5e-6, kMerged = 1e-6;
 struct Base {
   explicit Base(const FilesFolder& folder)
       : files([&] {
-          std::vector<Safetensors> one;
+          std::vector<TensorFile> one;
           one.emplace_back(folder.path / "checkpoints/tiny-f32.safetensors");
           return WeightFiles(std::move(one));
         }()),

@@ -16,7 +16,10 @@ int upscale(Arguments arguments);
 int inspect(Arguments arguments);
 int info(Arguments arguments);
 int list_samplers(Arguments arguments);
+int list_models(Arguments arguments);
 int train(Arguments arguments);
 int bench(Arguments arguments);
+int convert(Arguments arguments);
+int merge(Arguments arguments);
 
 }  // namespace calotype::cli

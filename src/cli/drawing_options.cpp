@@ -106,6 +106,8 @@ StableDiffusion open_model(const DrawingOptions& given, Display& display) {
   if (given.run.precision == "bf16" && model.precision != Precision::bf16)
     display.note(
         fmt::format("calotype: warning: precision: {} has no products of bf16, so they are in f32", name_of(isa())));
+  if (!given.run.quiet)
+    for (const std::string& note : model.notes) display.note(note);
   if (given.run.verbose)
     display.note(fmt::format("{}: {}, {} ({})", path.lexically_normal().string(), name_of(model.family),
                              name_of(model.prediction), model.prediction_source));

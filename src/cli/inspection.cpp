@@ -121,7 +121,8 @@ std::string kind_of(const Recognised& found) {
 }
 
 void inspect_file(Inspection& found, const fs::path& path) {
-  Safetensors file(path);
+  const TensorFile file(path);
+  found.container = name_of(file.container());
   found.metadata = file.metadata();
   const WeightFiles files({file});
   Recognised recognised = recognise(files.tensors(), path.string());
@@ -208,6 +209,7 @@ void require_numbers(const fs::path& path) {
 std::string to_text(const Inspection& found) {
   std::string text = fmt::format("{}: {}", printable(found.path), found.kind);
   if (found.bytes > 0) text += fmt::format(", {}", megabytes(found.bytes));
+  if (!found.container.empty()) text += ", " + found.container;
   text += '\n';
   if (!found.parameters.empty()) text += found.parameters + '\n';
   for (const PartReport& part : found.parts) {
@@ -234,6 +236,7 @@ std::string to_text(const Inspection& found) {
 
 std::string to_json(const Inspection& found) {
   nlohmann::ordered_json object{{"path", as_utf8(found.path)}, {"kind", found.kind}, {"bytes", found.bytes}};
+  if (!found.container.empty()) object["container"] = found.container;
   object["parts"] = nlohmann::ordered_json::array();
   for (const PartReport& part : found.parts)
     object["parts"].push_back({{"name", part.name},

@@ -20,6 +20,7 @@ struct PartReport {
 /// What a file or folder holds.
 struct Inspection {
   std::string path, kind;
+  std::string container;  // of a file of weights
   int64_t bytes = 0;
   std::vector<PartReport> parts;
   std::string prediction, prediction_source;  // of a whole model
@@ -28,7 +29,7 @@ struct Inspection {
   std::string problem;                          // why nothing can be drawn with it; empty where it can
   std::map<std::string, int64_t> not_a_number;  // tensor -> how many of its values are none
   std::vector<std::string> left_over;           // tensors that belong to no network known here
-  std::map<std::string, std::string> metadata;  // of a safetensors file
+  std::map<std::string, std::string> metadata;  // of a file of weights
   std::string parameters;                       // of a picture: the request in it
 };
 

@@ -29,6 +29,9 @@ constexpr Command kCommands[] = {
     {"inspect", "say what a file or folder holds", inspect},
     {"train", "train an autoencoder, a text tower or a UNet", train},
     {"bench", "measure this machine: opening, each network, a training step", bench},
+    {"convert", "write a model as another kind of file", convert},
+    {"merge", "mix models", merge},
+    {"models", "list the models that -m finds by name", list_models},
     {"samplers", "list samplers and what they do by themselves", list_samplers},
     {"info", "versions, processor, instruction sets and kernels", info},
 };

@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "io/json.h"
-#include "io/safetensors.h"
+#include "io/tensor_file.h"
 
 namespace calotype {
 namespace {
@@ -191,7 +191,7 @@ const StoredTensor* AdapterModule::find(std::string_view role) const {
 Adapter read_adapter(const fs::path& path) {
   std::error_code error;
   const bool folder = fs::is_directory(path, error);
-  const Safetensors file(folder ? weights_in(path) : path);
+  const TensorFile file(folder ? weights_in(path) : path);
   Adapter adapter{.name = path.stem().string(),
                   .where = path.string(),
                   .metadata = file.metadata(),

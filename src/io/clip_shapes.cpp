@@ -45,7 +45,8 @@ std::optional<TextConfig> text_from_shapes(const Shapes& shapes, const std::stri
   config.padding_id = clip_l ? 49407 : 0;
   config.used_layers = config.layers;
   if (original && !clip_l && config.layers > 1) config.used_layers = config.layers - 1;
-  if (!original && config.width == 1024) config.used_layers = std::min(config.layers, kBlocksOfTransformersH);
+  // Files made from transformers' have lost the last block, which does not run.
+  if (config.width == 1024) config.used_layers = std::min(config.layers, kBlocksOfTransformersH);
   return config;
 }
 

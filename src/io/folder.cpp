@@ -17,8 +17,14 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr const char* kStems[] = {"diffusion_pytorch_model", "model"};
-constexpr const char* kPickleStems[] = {"diffusion_pytorch_model", "pytorch_model"};
+/// How files of a component are called, first choice first.
+struct FileKind {
+  std::string stem, ending;
+};
+const FileKind kKinds[] = {{"diffusion_pytorch_model", ".safetensors"},
+                           {"model", ".safetensors"},
+                           {"diffusion_pytorch_model", ".bin"},
+                           {"pytorch_model", ".bin"}};
 
 bool is_file(const fs::path& path) {
   std::error_code ignored;
@@ -58,42 +64,43 @@ std::optional<ComponentFiles> sharded(const fs::path& folder, const fs::path& in
 
 std::optional<ComponentFiles> of_variant(const fs::path& folder, const std::string& variant) {
   const std::string dotted = variant.empty() ? "" : "." + variant;
-  for (const std::string stem : kStems) {
-    const fs::path whole = folder / (stem + dotted + ".safetensors");
+  for (const auto& [stem, ending] : kKinds) {
+    const fs::path whole = folder / (stem + dotted + ending);
     if (is_file(whole)) return ComponentFiles{{whole}, {}, variant};
     // Both orders of the variant's name were in use.
-    for (const std::string& index :
-         {stem + ".safetensors.index" + dotted + ".json", stem + dotted + ".safetensors.index.json",
-          stem + ".safetensors" + dotted + ".index.json"})
+    for (const std::string& index : {stem + ending + ".index" + dotted + ".json",
+                                     stem + dotted + ending + ".index.json", stem + ending + dotted + ".index.json"})
       if (auto component = sharded(folder, folder / index, variant)) return component;
   }
   return std::nullopt;
 }
 
-/// Variants that the folder has, by the names STEM.VARIANT.safetensors.
+/// Variants that the folder has, by the names STEM.VARIANT.safetensors and those of indices.
 std::set<std::string> variants_in(const fs::path& folder) {
   std::set<std::string> variants;
   std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
-    const std::string name = entry.path().filename().string();
-    for (const std::string stem : kStems) {
+  for (fs::directory_iterator at(folder, ignored), end; !ignored && at != end; at.increment(ignored)) {
+    const std::string name = at->path().filename().string();
+    for (const auto& [stem, ending] : kKinds) {
       if (!name.starts_with(stem + ".")) continue;
-      const std::string rest = name.substr(stem.size() + 1);
-      const size_t dot = rest.find('.');
-      if (dot != std::string::npos && rest.substr(dot) == ".safetensors") variants.insert(rest.substr(0, dot));
-      constexpr std::string_view kIndex = "safetensors.index.";
-      if (rest.starts_with(kIndex) && rest.ends_with(".json") && rest.size() > kIndex.size() + 5)
-        variants.insert(rest.substr(kIndex.size(), rest.size() - kIndex.size() - 5));
+      const std::string rest = name.substr(stem.size());  // .VARIANT.safetensors, .safetensors.index.VARIANT.json
+      if (rest.ends_with(ending) && rest.size() > ending.size())
+        variants.insert(rest.substr(1, rest.size() - ending.size() - 1));
+      const std::string index = ending + ".index.";
+      if (rest.starts_with(index) && rest.ends_with(".json") && rest.size() > index.size() + 5)
+        variants.insert(rest.substr(index.size(), rest.size() - index.size() - 5));
+      const std::string older = ending + ".index.json";
+      if (rest.ends_with(older) && rest.size() > older.size())
+        variants.insert(rest.substr(1, rest.size() - older.size() - 1));
     }
   }
-  variants.erase("safetensors");
   return variants;
 }
 
 }  // namespace
 
-WeightFiles::WeightFiles(std::vector<Safetensors> files) : files_(std::move(files)) {
-  for (const Safetensors& file : files_) tensors_.insert(tensors_.end(), file.tensors().begin(), file.tensors().end());
+WeightFiles::WeightFiles(std::vector<TensorFile> files) : files_(std::move(files)) {
+  for (const TensorFile& file : files_) tensors_.insert(tensors_.end(), file.tensors().begin(), file.tensors().end());
   size_t i = 0;
   for (size_t f = 0; f < files_.size(); ++f)
     for (size_t n = 0; n < files_[f].tensors().size(); ++n, ++i) {
@@ -121,19 +128,16 @@ std::optional<ComponentFiles> component_files(const fs::path& folder, std::strin
   if (auto component = of_variant(folder, "")) return component;
   for (const std::string& other : variants_in(folder))
     if (auto component = of_variant(folder, other)) return component;
-  for (const std::string stem : kPickleStems)
-    require(!is_file(folder / (stem + ".bin")), ErrorKind::unsupported,
-            "{}: only {}.bin is there, which is a pickle; safetensors are expected", folder.string(), stem);
   return std::nullopt;
 }
 
 WeightFiles open_component(const ComponentFiles& component) {
-  std::vector<Safetensors> files;
+  std::vector<TensorFile> files;
   for (const fs::path& path : component.files) files.emplace_back(path);
   if (!component.index.empty())
     for (const auto& [tensor, shard] : read_index(component.index)) {
       const auto at = std::find_if(files.begin(), files.end(),
-                                   [&](const Safetensors& file) { return file.path().filename() == shard; });
+                                   [&](const TensorFile& file) { return file.path().filename() == shard; });
       require(at != files.end() && at->find(tensor), ErrorKind::bad_file, "{}: {} is not in the shard {}",
               component.index.string(), printable(tensor), printable(shard));
     }

@@ -8,26 +8,26 @@
 #include <unordered_map>
 #include <vector>
 
-#include "io/safetensors.h"
+#include "io/tensor_file.h"
 
 namespace calotype {
 
 /// The weights of one component of a diffusers folder, or of a single file: one list over all shards.
 class WeightFiles {
  public:
-  explicit WeightFiles(std::vector<Safetensors> files);
+  explicit WeightFiles(std::vector<TensorFile> files);
   WeightFiles(WeightFiles&&) = default;  // the tables point into the list of tensors
   WeightFiles& operator=(WeightFiles&&) = default;
 
   const std::vector<StoredTensor>& tensors() const { return tensors_; }
-  const std::vector<Safetensors>& files() const { return files_; }
+  const std::vector<TensorFile>& files() const { return files_; }
   /// Null where there is none of that name.
   const StoredTensor* find(std::string_view name) const;
   /// Keeps the bytes of that tensor alive.
   std::shared_ptr<const void> owner_of(std::string_view name) const;
 
  private:
-  std::vector<Safetensors> files_;
+  std::vector<TensorFile> files_;
   std::vector<StoredTensor> tensors_;
   std::unordered_map<std::string_view, size_t> by_name_, file_of_;
 };
@@ -39,9 +39,9 @@ struct ComponentFiles {
   std::string variant;          // such as "fp16"; empty: full precision
 };
 
-/// The files of `folder/component`: the variant asked for, else full precision, else whatever variant there is;
-/// safetensors only. Nothing where the folder has no weights at all. Throws `unsupported` where there are only pickled
-/// ones, `bad_file` for an index that names files outside, that are missing, or tensors that its shards lack.
+/// The files of `folder/component`: the variant asked for, else full precision, else whatever variant there is; of each
+/// safetensors before PyTorch's `.bin`, whole files before shards. Nothing where the folder has no weights at all.
+/// Throws `bad_file` for an index that names files outside or that are missing.
 std::optional<ComponentFiles> component_files(const std::filesystem::path& folder, std::string_view variant = "");
 
 /// Opens them, and checks an index against what the shards hold.

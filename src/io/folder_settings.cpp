@@ -208,4 +208,10 @@ ModelSettings settings_from_folder(const std::filesystem::path& folder) {
       folder.string());
 }
 
+ModelSettings settings_from_component(const std::filesystem::path& folder) {
+  const std::filesystem::path whole = std::filesystem::absolute(folder).lexically_normal();
+  const std::filesystem::path parent = (whole.has_filename() ? whole : whole.parent_path()).parent_path();
+  return settings_from_configs({"", text_of(folder / "config.json"), "", ""}, parent.string());
+}
+
 }  // namespace calotype

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <numeric>
 #include <tuple>
 
 #include "base/error.h"
@@ -41,18 +40,10 @@ uint64_t bytes_needed(const HeaderEntry& entry, std::string_view where) {
             printable(entry.name), fmt::join(entry.shape, ", "));
     count *= static_cast<int64_t>(extent);
   }
-  const auto bits = static_cast<unsigned __int128>(count) * bits_of(entry.type);
-  require(bits % 8 == 0 && bits / 8 <= static_cast<uint64_t>(kMaxCount), ErrorKind::bad_file,
-          "{}: {}: {} elements of {} are no number of bytes a file can hold", where, printable(entry.name), count,
-          name_of(entry.type));
-  return static_cast<uint64_t>(bits / 8);
-}
-
-std::vector<uint32_t> sorted_by_name(const std::vector<StoredTensor>& tensors) {
-  std::vector<uint32_t> order(tensors.size());
-  std::iota(order.begin(), order.end(), 0u);
-  std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return tensors[a].name < tensors[b].name; });
-  return order;
+  const auto bytes = stored_bytes(entry.type, count);
+  require(bytes.has_value(), ErrorKind::bad_file, "{}: {}: {} elements of {} are no number of bytes a file can hold",
+          where, printable(entry.name), count, name_of(entry.type));
+  return static_cast<uint64_t>(*bytes);
 }
 
 }  // namespace
@@ -100,17 +91,11 @@ SafetensorsContent parse_safetensors(std::span<const std::byte> file, std::strin
   return content;
 }
 
-Safetensors::Safetensors(const std::filesystem::path& path) : path_(path) {
-  const MappedFile file(path);
-  owner_ = file.owner();
-  content_ = std::make_shared<SafetensorsContent>(parse_safetensors(file.bytes(), path.string()));
-  by_name_ = std::make_shared<std::vector<uint32_t>>(sorted_by_name(content_->tensors));
-}
-
-const StoredTensor* Safetensors::find(std::string_view name) const {
-  const auto at = std::lower_bound(by_name_->begin(), by_name_->end(), name,
-                                   [&](uint32_t i, std::string_view wanted) { return tensors()[i].name < wanted; });
-  return at != by_name_->end() && tensors()[*at].name == name ? &tensors()[*at] : nullptr;
-}
+Safetensors::Safetensors(const std::filesystem::path& path)
+    : TensorFile(path, [](const MappedFile& file) {
+        SafetensorsContent content = parse_safetensors(file.bytes(), file.path().string());
+        return TensorFileContent{Container::safetensors, std::move(content.tensors), std::move(content.metadata),
+                                 nullptr};
+      }) {}
 
 }  // namespace calotype

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "io/stored_tensor.h"
+#include "io/tensor_file.h"
 
 namespace calotype {
 
@@ -26,26 +27,11 @@ struct SafetensorsContent {
 /// most eight axes. Throws `bad_file` with `where` in front.
 SafetensorsContent parse_safetensors(std::span<const std::byte> file, std::string_view where);
 
-/// A safetensors file, mapped. Copies share the mapping.
-class Safetensors {
+/// A safetensors file, mapped, where nothing else will do: what Calotype itself has written. Copies share the mapping.
+class Safetensors : public TensorFile {
  public:
   /// Throws `bad_file`.
   explicit Safetensors(const std::filesystem::path& path);
-
-  const std::filesystem::path& path() const { return path_; }
-  const std::vector<StoredTensor>& tensors() const { return content_->tensors; }
-  const std::map<std::string, std::string>& metadata() const { return content_->metadata; }
-  std::span<const std::byte> data() const { return content_->data; }
-  /// Null where there is none of that name.
-  const StoredTensor* find(std::string_view name) const;
-  /// Keeps the bytes alive, for storages that point into them.
-  std::shared_ptr<const void> owner() const { return owner_; }
-
- private:
-  std::filesystem::path path_;
-  std::shared_ptr<const void> owner_;
-  std::shared_ptr<const SafetensorsContent> content_;
-  std::shared_ptr<const std::vector<uint32_t>> by_name_;  // indices of tensors, sorted by name
 };
 
 /// A tensor that is to be written.

@@ -12,9 +12,10 @@ namespace calotype {
 namespace {
 
 uint64_t bytes_of(const TensorPlan& plan) {
-  const auto bits = static_cast<unsigned __int128>(plan.shape.count()) * bits_of(plan.type);
-  check(bits % 8 == 0, "{}: {} of {} is no whole number of bytes", plan.name, plan.shape.text(), name_of(plan.type));
-  return static_cast<uint64_t>(bits / 8);
+  const auto bytes = stored_bytes(plan.type, plan.shape.count());
+  check(bytes && bits_of(plan.type) > 0, "{}: safetensors cannot hold {} of {}", plan.name, plan.shape.text(),
+        name_of(plan.type));
+  return static_cast<uint64_t>(*bytes);
 }
 
 std::string quoted(const std::string& text) {

@@ -77,8 +77,9 @@ ModelSettings settings_from_yaml(std::string_view text, std::string_view where);
 /// The yaml beside a single file: same folder, same stem. Nothing where there is none.
 std::optional<ModelSettings> settings_beside(const std::filesystem::path& weights);
 
-/// What a safetensors file's metadata say: `modelspec.prediction_type`, whether its title or architecture is a turbo
-/// model's, and in files of ours `calotype.config`, which holds the yaml. Throws `bad_file` where they are damaged.
+/// What a file's metadata say: `modelspec.prediction_type` (GGUF: `sd.prediction_type`), whether its title or
+/// architecture is a turbo model's, and in files of ours `calotype.config`, which holds the yaml. Throws `bad_file`
+/// where they are damaged.
 ModelSettings settings_from_metadata(const std::map<std::string, std::string>& metadata, std::string_view where);
 
 /// The config files of a diffusers folder as text; empty where there is none.
@@ -91,6 +92,8 @@ struct FolderConfigs {
 /// What they say. Throws `bad_file`, `unsupported`, naming the file below `folder`.
 ModelSettings settings_from_configs(const FolderConfigs& configs, const std::string& folder);
 ModelSettings settings_from_folder(const std::filesystem::path& folder);
+/// Those of an autoencoder in a folder of its own, from the `config.json` in it.
+ModelSettings settings_from_component(const std::filesystem::path& folder);
 
 /// Fills in what the shapes left open and overrules what the family suggests. Throws `bad_file` where a setting
 /// contradicts a shape, naming both.

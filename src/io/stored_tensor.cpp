@@ -6,6 +6,7 @@
 #include <cstring>
 #include <limits>
 
+#include "base/blocks.h"
 #include "base/error.h"
 #include "io/printable.h"
 
@@ -19,7 +20,7 @@ struct TypeRow {
 };
 
 // Indexed by StoredType.
-constexpr std::array<TypeRow, 22> kTypes = {{
+constexpr std::array<TypeRow, 32> kTypes = {{
     {"BOOL", 8, std::nullopt},
     {"F4", 4, std::nullopt},
     {"F6_E2M3", 6, std::nullopt},
@@ -42,7 +43,19 @@ constexpr std::array<TypeRow, 22> kTypes = {{
     {"F64", 64, DType::f64},
     {"I64", 64, DType::i64},
     {"U64", 64, std::nullopt},
+    {"Q4_0", 0, DType::q4_0},
+    {"Q4_1", 0, DType::q4_1},
+    {"Q5_0", 0, DType::q5_0},
+    {"Q5_1", 0, DType::q5_1},
+    {"Q8_0", 0, DType::q8_0},
+    {"Q2_K", 0, DType::q2_k},
+    {"Q3_K", 0, DType::q3_k},
+    {"Q4_K", 0, DType::q4_k},
+    {"Q5_K", 0, DType::q5_k},
+    {"Q6_K", 0, DType::q6_k},
 }};
+
+constexpr int64_t kPiece = 8192;  // values that are looked at together; whole blocks
 
 const TypeRow& row(StoredType type) {
   return kTypes[static_cast<size_t>(type)];
@@ -110,6 +123,18 @@ int64_t count_above(std::span<const std::byte> bytes, Bits limit) {
   return found;
 }
 
+int64_t count_special_in_blocks(const StoredTensor& tensor, bool infinite) {
+  std::vector<float> values(kPiece);
+  int64_t found = 0;
+  const int64_t count = tensor.shape.count();
+  for (int64_t first = 0; first < count; first += kPiece) {
+    const std::span piece = std::span(values).first(std::min(kPiece, count - first));
+    widen(tensor, first, piece);
+    for (const float value : piece) found += infinite ? !std::isfinite(value) : std::isnan(value);
+  }
+  return found;
+}
+
 /// Values that are not a number, or infinite too.
 int64_t count_special(const StoredTensor& tensor, bool infinite) {
   switch (tensor.type) {
@@ -131,7 +156,7 @@ int64_t count_special(const StoredTensor& tensor, bool infinite) {
       return found;
     }
     default:
-      return 0;
+      return block_length(tensor.type) > 1 ? count_special_in_blocks(tensor, infinite) : 0;
   }
 }
 
@@ -143,12 +168,32 @@ std::string_view name_of(StoredType type) {
 
 std::optional<StoredType> stored_type(std::string_view name) {
   for (size_t i = 0; i < kTypes.size(); ++i)
-    if (kTypes[i].name == name) return static_cast<StoredType>(i);
+    if (kTypes[i].name == name && kTypes[i].bits > 0) return static_cast<StoredType>(i);
+  return std::nullopt;
+}
+
+std::optional<StoredType> stored_type_as_asked(std::string_view name) {
+  const auto upper = [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; };
+  for (size_t i = 0; i < kTypes.size(); ++i)
+    if (std::ranges::equal(kTypes[i].name, name, {}, {}, upper)) return static_cast<StoredType>(i);
   return std::nullopt;
 }
 
 int bits_of(StoredType type) {
   return row(type).bits;
+}
+
+int64_t block_length(StoredType type) {
+  return row(type).bits > 0 ? 1 : block_size(*row(type).dtype).elements;
+}
+
+std::optional<int64_t> stored_bytes(StoredType type, int64_t count) {
+  const BlockSize block = row(type).bits > 0 ? BlockSize{8, row(type).bits} : block_size(*row(type).dtype);
+  // A plain type: eight elements take as many bytes as one has bits.
+  const auto bytes = static_cast<__int128>(count) * block.bytes;
+  if (bytes % block.elements != 0 || bytes / block.elements > int64_t{1} << 62) return std::nullopt;
+  if (row(type).bits == 0 && count % block.elements != 0) return std::nullopt;
+  return static_cast<int64_t>(bytes / block.elements);
 }
 
 std::optional<DType> dtype_of(StoredType type) {
@@ -158,13 +203,27 @@ std::optional<DType> dtype_of(StoredType type) {
 StoredType stored_type_of(DType dtype) {
   for (size_t i = 0; i < kTypes.size(); ++i)
     if (kTypes[i].dtype == dtype) return static_cast<StoredType>(i);
-  fail(ErrorKind::internal, "safetensors has no type {}", name_of(dtype));
+  fail(ErrorKind::internal, "no file has the type {}", name_of(dtype));
 }
 
 std::vector<double> values_of(const StoredTensor& tensor) {
   std::vector<double> values(tensor.shape.count());
+  if (block_length(tensor.type) > 1) {
+    std::vector<float> floats(values.size());
+    widen(tensor, 0, floats);
+    std::ranges::copy(floats, values.begin());
+    return values;
+  }
   for (size_t i = 0; i < values.size(); ++i) values[i] = value_at(tensor, i);
   return values;
+}
+
+void widen(const StoredTensor& tensor, int64_t first, std::span<float> out) {
+  const auto dtype = dtype_of(tensor.type);
+  const auto count = static_cast<int64_t>(out.size());
+  if (dtype && (block_length(tensor.type) > 1 || dtype == DType::f32 || dtype == DType::f16 || dtype == DType::bf16))
+    return widen(tensor.bytes.data(), *dtype, first, count, out.data());
+  for (int64_t i = 0; i < count; ++i) out[i] = static_cast<float>(value_at(tensor, first + i));
 }
 
 int64_t count_not_a_number(const StoredTensor& tensor) {

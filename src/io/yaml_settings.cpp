@@ -216,10 +216,11 @@ ModelSettings settings_from_metadata(const std::map<std::string, std::string>& m
   if (const auto at = metadata.find("calotype.config"); at != metadata.end())
     settings = settings_from_yaml(at->second, fmt::format("{}: calotype.config", where));
   settings.source = where;
-  if (const auto at = metadata.find("modelspec.prediction_type"); at != metadata.end()) {
-    if (at->second == "epsilon") settings.prediction = Prediction::epsilon;
-    if (at->second == "v" || at->second == "v_prediction") settings.prediction = Prediction::v_prediction;
-  }
+  for (const char* key : {"modelspec.prediction_type", "sd.prediction_type"})
+    if (const auto at = metadata.find(key); at != metadata.end()) {
+      if (at->second == "epsilon") settings.prediction = Prediction::epsilon;
+      if (at->second == "v" || at->second == "v_prediction") settings.prediction = Prediction::v_prediction;
+    }
   for (const char* key : {"modelspec.title", "modelspec.architecture"})
     if (const auto at = metadata.find(key); at != metadata.end()) settings.turbo |= names_turbo(at->second);
   return settings;

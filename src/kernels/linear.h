@@ -8,7 +8,8 @@
 
 namespace calotype::kernels {
 
-/// A matrix of weights as it lies in a file: f32, f16, bf16 or q8_0, widened inside the panels, never copied whole.
+/// A matrix of weights as it lies in a file: f32, f16, bf16 or a type in blocks (base/blocks.h), widened inside the
+/// panels, never copied whole. Rows of blocks are a whole number of them.
 struct Weights {
   const void* data = nullptr;
   DType dtype = DType::f32;

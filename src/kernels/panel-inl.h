@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "kernels/linear.h"
+#include "kernels/quantized-inl.h"
 #include "kernels/tile-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -44,27 +45,8 @@ inline void widen_weights(const Weights& weights, int64_t first, int64_t count, 
     case DType::bf16:
       widen_halves([](auto v) HWY_ATTR { return hn::BitCast(kFloat, hn::ShiftLeft<16>(hn::PromoteTo(U32(), v))); });
       return;
-    default: {  // q8_0
-      using I8 = hn::Rebind<int8_t, FloatTag>;
-      using I32 = hn::RebindToSigned<FloatTag>;
-      while (count > 0) {
-        const uint8_t* block = bytes + first / 32 * 34;
-        const int64_t begin = first % 32, length = std::min<int64_t>(32 - begin, count);
-        Float16 half;
-        std::memcpy(&half.bits, block, 2);
-        const float scale = to_float(half);
-        const auto* from = reinterpret_cast<const int8_t*>(block + 2 + begin);
-        int64_t i = 0;
-        for (; i + kLanes <= length; i += kLanes)
-          hn::StoreU(
-              hn::Mul(hn::ConvertTo(kFloat, hn::PromoteTo(I32(), hn::LoadU(I8(), from + i))), hn::Set(kFloat, scale)),
-              kFloat, out + i);
-        for (; i < length; ++i) out[i] = scale * static_cast<float>(from[i]);
-        first += length;
-        count -= length;
-        out += length;
-      }
-    }
+    default:
+      widen_row_of_blocks(weights.dtype, bytes, first, count, out);
   }
 }
 

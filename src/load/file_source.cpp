@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "base/blocks.h"
 #include "io/stored_tensor.h"
 #include "tensor/allocator.h"
 
@@ -18,18 +19,23 @@ std::span<const std::byte> part_of(const StoredTensor& stored, const StoredKey& 
 }
 
 bool aligned(const void* data, DType dtype) {
+  if (is_in_blocks(dtype)) return true;  // no kernel asks for more than bytes
   const auto size = static_cast<uintptr_t>(bytes_of(dtype, 1));
   return reinterpret_cast<uintptr_t>(data) % size == 0;
 }
 
 /// The same values in f32, for the types that no kernel reads.
 Tensor converted(const StoredTensor& stored, const StoredKey& key, const Shape& shape) {
-  const std::vector<double> values = values_of(stored);
-  const size_t size = values.size() / key.parts;
   Tensor result = Tensor::empty(shape);
-  const auto out = result.edit<float>();
-  for (size_t i = 0; i < size; ++i) out[i] = static_cast<float>(values[size * key.part + i]);
+  widen(stored, stored.shape.count() / key.parts * key.part, result.edit<float>());
   return result;
+}
+
+/// Types that products read as they lie; those in blocks only of matrices, whose rows are whole numbers of blocks.
+bool readable(DType dtype, const Shape& stored, const Shape& shape) {
+  if (dtype == DType::f32 || dtype == DType::f16 || dtype == DType::bf16) return true;
+  return is_in_blocks(dtype) && shape.rank() == 2 && stored.rank() >= 2 && shape[1] == stored[1] &&
+         shape[1] % block_size(dtype).elements == 0;
 }
 
 Tensor transposed(const Tensor& x, const Shape& shape) {
@@ -56,6 +62,8 @@ bool same_but_for_trailing_ones(const Shape& a, const Shape& b) {
 
 const StoredTensor* FileSource::find(const KeyRow& row, const StoredKey*& key) const {
   key = &row.in(layout_);
+  if (averages_ == Averages::yes && layout_ == Layout::original)
+    if (const StoredTensor* stored = files_.find(ema_key(prefix_ + key->name))) return stored;
   if (const StoredTensor* stored = key->name.empty() ? nullptr : files_.find(prefix_ + key->name)) return stored;
   return layout_ == Layout::diffusers && !row.older.empty() ? files_.find(prefix_ + row.older) : nullptr;
 }
@@ -76,8 +84,7 @@ Tensor FileSource::get(const std::string& path, const Shape& shape, Init) {
     return Tensor::zeros(shape);
   }
   const auto dtype = dtype_of(stored->type);
-  const bool readable = dtype && (*dtype == DType::f32 || *dtype == DType::f16 || *dtype == DType::bf16);
-  if (!readable) {
+  if (!dtype || !readable(*dtype, stored->shape, key->form == Form::transposed ? expected : shape)) {
     const Tensor wide = converted(*stored, *key, key->form == Form::transposed ? expected : shape);
     return key->form == Form::transposed ? transposed(wide, shape) : wide;
   }

@@ -9,13 +9,17 @@
 
 namespace calotype {
 
-/// Weights of one network from mapped files: tensors point into the file in the type it stores. What is missing or has
-/// another shape is collected, to be told all at once.
+/// Whether the averaged copies of weights are taken, where a file has them under `model_ema.`: to draw, not to train
+/// on.
+enum class Averages { no, yes };
+
+/// Weights of one network from mapped files: tensors point into the file in the type it stores, matrices of types in
+/// blocks too. What is missing or has another shape is collected, to be told all at once.
 class FileSource : public ParamSource {
  public:
   /// `prefix` stands before every name of the layout.
-  FileSource(const WeightFiles& files, KeyMap keys, Layout layout, std::string prefix)
-      : files_(files), keys_(std::move(keys)), layout_(layout), prefix_(std::move(prefix)) {}
+  FileSource(const WeightFiles& files, KeyMap keys, Layout layout, std::string prefix, Averages averages = Averages::no)
+      : files_(files), keys_(std::move(keys)), layout_(layout), prefix_(std::move(prefix)), averages_(averages) {}
 
   Tensor get(const std::string& path, const Shape& shape, Init init) override;
 
@@ -29,6 +33,7 @@ class FileSource : public ParamSource {
   KeyMap keys_;
   Layout layout_;
   std::string prefix_;
+  Averages averages_;
   std::vector<std::string> missing_, misshapen_;
 };
 

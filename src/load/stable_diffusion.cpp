@@ -24,7 +24,7 @@ struct Opened {
 };
 
 Opened open_file(const fs::path& path, const std::vector<ModelSettings>& more) {
-  Safetensors file(path);
+  TensorFile file(path);
   const auto metadata = file.metadata();
   Opened opened{WeightFiles({std::move(file)}), {}, path.string()};
   opened.found = recognise(opened.files.tensors(), opened.where);
@@ -67,7 +67,8 @@ template <class Network, class Part, class Keys>
 Built<Network> build(const Opened& opened, const std::optional<Part>& part, const Keys& keys, const char* name,
                      Precision precision, const Adaptation& adaptation = {}) {
   require(part.has_value(), ErrorKind::bad_file, "{}: it has no {}", opened.where, name);
-  FileSource source(opened.files, keys, part->layout, part->prefix);
+  const Averages averages = opened.found.averaged ? Averages::yes : Averages::no;
+  FileSource source(opened.files, keys, part->layout, part->prefix, averages);
   Built<Network> built;
   NotingSource noting(source, built.weights);
   AdaptedSource adapted(noting, adaptation);
@@ -119,6 +120,21 @@ std::unique_ptr<ImageTower> build_image_tower(const Opened& opened, Precision pr
   auto tower = std::make_unique<ImageTower>(Params(source, precision) / "image", part->config);
   source.check_complete(opened.where, "image tower");
   return tower;
+}
+
+/// An autoencoder by itself: a file, its folder, or the folder that it is a part of.
+Opened open_vae_alone(const fs::path& path) {
+  std::error_code error;
+  if (!fs::is_directory(path, error)) return open_single(path);
+  const fs::path folder = fs::is_directory(path / "vae", error) ? path / "vae" : path;
+  const auto component = component_files(folder);
+  require(component.has_value(), ErrorKind::bad_file, "{}: an autoencoder was expected, the folder has no weights",
+          path.string());
+  Opened opened{open_component(*component), {}, folder.string()};
+  opened.found = recognise(opened.files.tensors(), opened.where);
+  apply(settings_from_component(folder), opened.found);
+  require_complete(opened.found, opened.where);
+  return opened;
 }
 
 /// What a v model answers to a grey picture at full noise is far below it; an epsilon model gives it back.
@@ -265,7 +281,7 @@ StableDiffusion open_single_model(const fs::path& path, const OpenOptions& optio
   take(build_unet(main, options.precision, adapters.unet()), model.unet, model.unet_weights);
   take(build_text(text, options.precision, adapters.text()), model.text, model.text_weights);
   const fs::path vae_path = options.vae.empty() ? part_path(path, settings.back().vae_path) : options.vae;
-  take(vae_path == path ? build_vae(main, options.precision) : build_vae(open_single(vae_path), options.precision),
+  take(vae_path == path ? build_vae(main, options.precision) : build_vae(open_vae_alone(vae_path), options.precision),
        model.vae, model.vae_weights);
   if (main.found.depth) model.depth = build_depth(main, options.precision);
   if (main.found.image && model.unet->config.class_input == ClassInput::vector) {
@@ -284,23 +300,27 @@ StableDiffusion open_single_model(const fs::path& path, const OpenOptions& optio
 
 StableDiffusion open_folder_model(const fs::path& folder, const OpenOptions& options) {
   const ModelSettings settings = settings_from_folder(folder);
+  StableDiffusion model;
   const auto open = [&](const char* component) {
     const auto files = component_files(folder / component, options.variant);
     require(files.has_value(), ErrorKind::bad_file, "{}: it has no {} with weights", folder.string(), component);
+    if (files->variant != options.variant)
+      model.notes.push_back(fmt::format("{}: there is no {}; {} is taken", (folder / component).string(),
+                                        options.variant.empty() ? "full precision" : "variant " + options.variant,
+                                        files->variant.empty() ? "full precision" : "the variant " + files->variant));
     Opened opened{open_component(*files), {}, (folder / component).string()};
     opened.found = recognise(opened.files.tensors(), opened.where);
     apply(settings, opened.found);
     require_complete(opened.found, opened.where);
     return opened;
   };
-  StableDiffusion model;
   model.name = fs::absolute(folder).lexically_normal().filename().string();
   const Opened unet = open("unet"), text = open("text_encoder");
   const Adapters adapters = fitted(options, unet, text);
   model.adapters = adapters.reports();
   take(build_unet(unet, options.precision, adapters.unet()), model.unet, model.unet_weights);
   take(options.vae.empty() ? build_vae(open("vae"), options.precision)
-                           : build_vae(open_single(options.vae), options.precision),
+                           : build_vae(open_vae_alone(options.vae), options.precision),
        model.vae, model.vae_weights);
   take(build_text(text, options.precision, adapters.text()), model.text, model.text_weights);
   const auto there = [&](const char* component) { return fs::is_directory(folder / component); };
@@ -324,8 +344,8 @@ StableDiffusion open_stable_diffusion(const fs::path& path, const OpenOptions& o
   return open_folder_model(path, options);
 }
 
-std::unique_ptr<Vae> open_vae(const fs::path& file, Precision precision) {
-  return build_vae(open_single(file), precision).network;
+std::unique_ptr<Vae> open_vae(const fs::path& path, Precision precision) {
+  return build_vae(open_vae_alone(path), precision).network;
 }
 
 std::unique_ptr<TextEncoder> open_text_encoder(const fs::path& file, Precision precision) {

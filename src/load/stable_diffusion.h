@@ -48,6 +48,7 @@ struct StableDiffusion {
   NoiseProcess noise;
   std::optional<std::string> timestep_spacing;  // where a folder's scheduler says it
   int64_t latent_size = 64;                     // native, in cells
+  std::vector<std::string> notes;               // what was chosen and should be said, a line each
   Precision precision = Precision::f32;         // of linear layers and attention
   std::unique_ptr<UNet> unet;
   std::unique_ptr<Vae> vae;
@@ -68,19 +69,19 @@ struct StableDiffusion {
 
 struct OpenOptions {
   std::optional<Prediction> prediction = std::nullopt;  // overrules what the file says
-  std::filesystem::path vae = {};                       // a file to take the autoencoder from
+  std::filesystem::path vae = {};                       // a file or folder to take the autoencoder from
   std::string variant = {};                             // of a folder's files, such as "fp16"
   Precision precision = Precision::f32;                 // of all networks; in f32 where bf16 is no faster
   std::vector<AdapterUse> adapters = {};                // in the order in which they change the weights
 };
 
-/// Opens a single file in the original layout, with a yaml of its stem beside it where it needs one, or a diffusers
-/// folder. Only headers are read; weights are mapped when they are used. Throws `bad_file` naming what is missing,
+/// Opens a single file in the original layout (safetensors, PyTorch's, GGUF), with a yaml of its stem beside it where it
+/// needs one, or a diffusers folder. Only headers are read; weights are mapped when they are used. Throws `bad_file` naming what is missing,
 /// extra or misshapen, `unsupported` for what is no Stable Diffusion.
 StableDiffusion open_stable_diffusion(const std::filesystem::path& path, const OpenOptions& options = {});
 
 /// One network of a file: for trainers, which take a trained part and leave the rest.
-std::unique_ptr<Vae> open_vae(const std::filesystem::path& file, Precision precision = Precision::f32);
+std::unique_ptr<Vae> open_vae(const std::filesystem::path& path, Precision precision = Precision::f32);
 std::unique_ptr<TextEncoder> open_text_encoder(const std::filesystem::path& file, Precision precision = Precision::f32);
 
 /// A depth net from 512-depth-ema, from MiDaS' own file, from a diffusers folder or from its `depth_estimator`. Throws

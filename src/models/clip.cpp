@@ -84,7 +84,7 @@ Tensor TextEncoder::pooled(std::span<const int32_t> ids, int64_t tokens) const {
     const auto prompt = ids.subspan(b * x.dim(1), x.dim(1));
     ends.push_back(static_cast<int32_t>(std::ranges::max_element(prompt) - prompt.begin()));
   }
-  return linear(gather_rows(x, ends), transpose(text_projection), {});
+  return linear(gather_rows(x, ends), transpose(widened(text_projection)), {});
 }
 
 ImageTower::ImageTower(const Params& p, const ImageTowerConfig& c)

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/blocks.h"
 #include "tensor/allocator.h"
 #include "tensor/history.h"
 
@@ -71,7 +72,8 @@ Tensor Tensor::rows(int64_t first, int64_t count) const {
   extents[0] = count;
   Tensor result = *this;
   const int64_t row = shape_[0] ? this->count() / shape_[0] : 0;
-  check(dtype_ != DType::q8_0 || row % 32 == 0, "rows: a q8_0 row of {} values has no start of its own", row);
+  check(row % block_size(dtype_).elements == 0, "rows: a {} row of {} values has no start of its own", name_of(dtype_),
+        row);
   result.offset_ += bytes_of(dtype_, row * first);
   result.shape_ = Shape(extents);
   result.history_ = nullptr;

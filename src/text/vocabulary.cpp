@@ -76,8 +76,12 @@ std::string inflate_head(std::span<const std::byte> compressed, size_t length) {
 
 }  // namespace
 
+std::string clip_merges_text() {
+  return inflate_head(embedded_clip_merges(), 1 << 20);
+}
+
 const Vocabulary& Vocabulary::clip() {
-  static const Vocabulary vocabulary(inflate_head(embedded_clip_merges(), 1 << 20));
+  static const Vocabulary vocabulary(clip_merges_text());
   return vocabulary;
 }
 

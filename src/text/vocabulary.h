@@ -11,6 +11,9 @@ inline constexpr int32_t kVocabularySize = 49408;
 inline constexpr int32_t kStartOfText = 49406;
 inline constexpr int32_t kEndOfText = 49407;
 
+/// The list of merges that is built into the program: a header line, then "left right" in order of rank.
+std::string clip_merges_text();
+
 /// CLIP's byte-pair vocabulary. Ids 0-255 are bytes, 256-511 bytes that end a word, 512 + r the r-th merge of two ids,
 /// the last two mark the text's start and end (Sennrich et al. 2016; Radford et al. 2021).
 class Vocabulary {

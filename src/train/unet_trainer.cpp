@@ -124,7 +124,7 @@ std::string fingerprint(const std::filesystem::path& path) {
 
 /// Fills a network that is to be trained with the weights of a file, which must be of the same shapes.
 void copy_weights(const std::filesystem::path& path, const UNetConfig& config, std::vector<NamedTensor> parameters) {
-  const WeightFiles files({Safetensors(path)});
+  const WeightFiles files({TensorFile(path)});
   FileSource source(files, unet_keys(config), Layout::original, "model.diffusion_model.");
   for (NamedTensor& parameter : parameters) {
     const Tensor stored = widened(source.get(parameter.name, parameter.tensor.shape(), Init::zeros()));
