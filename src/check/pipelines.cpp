@@ -82,10 +82,11 @@ TextToImage request_of(const json& words, const FormulaModel& model) {
   request.steps = words.at("steps");
   request.cfg_scale = optional_number(words, "cfg_scale").value_or(7.5);
   request.guidance_rescale = optional_number(words, "guidance_rescale").value_or(0);
-  request.clip_skip = static_cast<int64_t>(optional_number(words, "clip_skip").value_or(0));
+  request.diffusers_clip_skip = static_cast<int64_t>(optional_number(words, "clip_skip").value_or(0));
   request.sampler = sampler.id;
   request.eta = optional_number(words, "eta");
   request.recipe = word(words, "recipe", "diffusers");
+  request.prompt_syntax = request.recipe == "web_ui" ? "a1111" : "none";
   request.tokenizer = model.tokenizer;
   if (request.recipe == "diffusers") {
     // What is not said is what the reference's class does by itself, whatever suits the model.

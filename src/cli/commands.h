@@ -17,6 +17,7 @@ int inspect(Arguments arguments);
 int info(Arguments arguments);
 int list_samplers(Arguments arguments);
 int list_models(Arguments arguments);
+int tokens(Arguments arguments);
 int train(Arguments arguments);
 int bench(Arguments arguments);
 int convert(Arguments arguments);

@@ -47,8 +47,7 @@ class Drawer {
       display_.step(static_cast<int64_t>(at.index) + 1, static_cast<int64_t>(at.count));
     };
     watcher_.on_warning = [this](const std::string& line) {
-      if (line != last_warning_) display_.note("calotype: warning: " + line);  // once, not for every picture
-      last_warning_ = line;
+      if (warned_.insert(line).second) display_.note("calotype: warning: " + line);  // once, not for every picture
     };
   }
 
@@ -99,7 +98,7 @@ class Drawer {
   Watcher watcher_;
   std::optional<ModelHash> hash_;
   int64_t count_, drawn_ = 0;
-  std::string last_warning_;
+  std::set<std::string> warned_;
 };
 
 void decode_file(const DrawingOptions& given, const std::string& asked_recipe, Display& display) {
@@ -191,10 +190,22 @@ void run_with(const DrawingOptions& given, const MoreFiles& more, const std::fun
 
 }  // namespace
 
+namespace {
+
+/// Of a list with an entry a picture, those from `first` on.
+template <class T>
+void keep_part(std::vector<T>& list, int64_t first, int64_t count) {
+  if (!list.empty()) list = {list.begin() + first, list.begin() + first + count};
+}
+
+}  // namespace
+
 TextToImage part_of(const TextToImage& request, int64_t first, int64_t count) {
   TextToImage part = request;
   part.seed = request.seed + first;
   part.batch_count = count;
+  for (auto* texts : {&part.prompts, &part.negative_prompts}) keep_part(*texts, first, count);
+  keep_part(part.wildcard_seeds, first, count);
   return part;
 }
 

@@ -32,6 +32,10 @@ void add_model(Options& options, DrawingOptions& given) {
            .options = "--variant",
            .help = "of a folder's files, such as fp16",
            .value = &given.variant},
+          {.name = "embd_dir",
+           .options = "--embd-dir",
+           .help = "a folder of embeddings (textual inversion) that prompts may name",
+           .value = &given.embd_dir},
       });
 }
 
@@ -111,6 +115,12 @@ StableDiffusion open_model(const DrawingOptions& given, Display& display) {
   if (given.run.verbose)
     display.note(fmt::format("{}: {}, {} ({})", path.lexically_normal().string(), name_of(model.family),
                              name_of(model.prediction), model.prediction_source));
+  if (!given.embd_dir.empty()) model.inversions = read_inversions(given.embd_dir, model.text->config.width);
+  if (given.run.verbose)
+    for (const Inversion& inversion : model.inversions)
+      display.note(inversion.misfit.empty()
+                       ? fmt::format("embedding {}: {} vectors", printable(inversion.name, 60), inversion.count())
+                       : "not to be used: " + inversion.misfit);
   return model;
 }
 

@@ -14,7 +14,7 @@ namespace calotype::cli {
 
 /// What every command that draws takes, whatever it draws from.
 struct DrawingOptions {
-  std::string prompt_file, size, model, prediction, vae, variant, load_latent;
+  std::string prompt_file, size, model, prediction, vae, variant, embd_dir, load_latent;
   int64_t batch_size = 1;
   OutputOptions output;
   PreviewOptions preview;

@@ -33,6 +33,7 @@ constexpr Command kCommands[] = {
     {"merge", "mix models", merge},
     {"models", "list the models that -m finds by name", list_models},
     {"samplers", "list samplers and what they do by themselves", list_samplers},
+    {"tokens", "show how a prompt is read: tokens, weights, chunks, steps", tokens},
     {"info", "versions, processor, instruction sets and kernels", info},
 };
 

@@ -15,11 +15,12 @@
 #include "base/error.h"
 #include "io/json.h"
 #include "io/printable.h"
+#include "text/wildcards.h"
 
 namespace calotype::cli {
 namespace {
 
-constexpr size_t kMostPrompt = 1 << 20, kMostFile = 16 << 20;
+constexpr size_t kMostPrompt = 1 << 20, kMostFile = 16 << 20, kMostFinished = 256 << 20;
 
 /// Up to `most` bytes, and one more where there are more.
 std::string read_some(std::istream& stream, size_t most) {
@@ -109,6 +110,35 @@ void overrule(const PromptLine& line, const std::vector<Field>& table) {
     }
   } catch (const Error& error) {
     fail(error.kind(), "{}: {}", printable(line.where), error.what());
+  }
+}
+
+void PromptFinisher::finish(TextToImage& request) {
+  if (!request.style.empty()) {
+    require(!request.styles.empty(), ErrorKind::bad_input, "style: name the file that holds it with --styles FILE");
+    const auto known = styles_.find(request.styles);
+    const std::vector<Style>& styles =
+        known != styles_.end() ? known->second : styles_[request.styles] = read_styles(request.styles);
+    for (const std::string& name : request.style) {
+      const Style& style = style_named(styles, name);
+      request.prompt = styled(request.prompt, style.prompt);
+      request.negative_prompt = styled(request.negative_prompt, style.negative_prompt);
+    }
+  }
+  if (request.wildcards.empty()) return;
+  WildcardFolder& folder = wildcards_.try_emplace(request.wildcards, request.wildcards).first->second;
+  const auto lines = [&](const std::string& name) -> const std::vector<std::string>& { return folder.lines(name); };
+  if (!is_template(request.prompt) && !is_template(request.negative_prompt)) return;
+  const int64_t first = request.wildcard_seed < 0 ? request.seed : request.wildcard_seed;
+  size_t bytes = 0;
+  for (int64_t i = 0; i < request.batch_count; ++i) {
+    const auto seed = static_cast<uint64_t>(first + i);
+    request.wildcard_seeds.push_back(first + i);
+    request.prompts.push_back(write_out(request.prompt, seed, lines));
+    request.negative_prompts.push_back(write_out(request.negative_prompt, seed, lines));
+    bytes += request.prompts.back().size() + request.negative_prompts.back().size();
+    require(bytes <= kMostFinished, ErrorKind::bad_input,
+            "wildcards: the prompts of {} pictures take more than {} bytes", request.batch_count, kMostFinished);
   }
 }
 

@@ -1,11 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "pipeline/request.h"
+#include "text/styles.h"
+#include "text/wildcard_folder.h"
 
 namespace calotype::cli {
 
@@ -29,6 +32,18 @@ std::vector<PromptLine> read_prompt_file(const std::string& path);
 /// Sets what a line says. Throws `bad_input` naming the line.
 void overrule(const PromptLine& line, const std::vector<Field>& table);
 
+/// Lays styles on prompts and writes their templates out, one for each picture. Files are read once.
+class PromptFinisher {
+ public:
+  /// Finishes the prompts of a request whose seed is chosen; `prompts` and `negative_prompts` where they are templates.
+  /// Throws `bad_input`, `bad_file`.
+  void finish(TextToImage& request);
+
+ private:
+  std::map<std::string, std::vector<Style>> styles_;
+  std::map<std::string, WildcardFolder> wildcards_;
+};
+
 inline TextToImage& text_of(TextToImage& request) {
   return request;
 }
@@ -42,11 +57,13 @@ TextToImage& text_of(Request& request) {
 /// unless a line sets its own. `Request` has a table of `fields`.
 template <class Request>
 std::vector<Request> requests_of(Request base, const std::string& prompt_file) {
+  PromptFinisher finisher;
   TextToImage& text = text_of(base);
   int64_t next_seed = text.seed < 0 ? random_seed() : text.seed;
   text.prompt = prompt_text(text.prompt);
   if (prompt_file.empty()) {
     text.seed = next_seed;
+    finisher.finish(text);
     return {base};
   }
   text.seed = -1;
@@ -57,6 +74,7 @@ std::vector<Request> requests_of(Request base, const std::string& prompt_file) {
     TextToImage& each = text_of(request);
     if (each.seed < 0) each.seed = next_seed;
     next_seed += each.batch_count;
+    finisher.finish(each);
     requests.push_back(std::move(request));
   }
   return requests;

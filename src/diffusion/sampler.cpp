@@ -5,6 +5,7 @@
 namespace calotype {
 
 Tensor Sampling::guess(size_t index, const Tensor& x, const Level& at) const {
+  if (before_step) before_step(index - plan.first);
   Tensor clean = denoise(x, at);
   if (on_step)
     on_step(

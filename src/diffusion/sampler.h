@@ -57,6 +57,7 @@ struct Sampling {
   SamplerOptions options;
   /// Once a step, after its first call of the network.
   std::function<void(const Progress&)> on_step;
+  std::function<void(size_t index)> before_step = {};  ///< before the network is called for it, of those that are run
   /// May change the state after a step: inpainting puts back what is kept.
   std::function<Tensor(Tensor x, const Step& step)> after_step;
   /// Noise of unit variance that belongs to the stretch from `sigma` down to `next`; not set: `draw` serves.

@@ -9,6 +9,7 @@
 #include "io/recognise.h"
 #include "io/settings.h"
 #include "load/adapters.h"
+#include "load/inversions.h"
 #include "load/mapped_weights.h"
 #include "models/clip.h"
 #include "models/dpt.h"
@@ -62,6 +63,7 @@ struct StableDiffusion {
   bool depth_bicubic = false;       // the filter that makes the depth net's square; else bilinear
   LowScaleNoise low_scale;          // of an x4 upscaler
   ImageConditioning image;          // of unCLIP
+  Inversions inversions;  // words that prompts may use for vectors of the text tower; none at first
 
   /// Pixels a side at which the model was trained.
   int64_t native_size() const { return latent_size * vae->config.downscale(); }

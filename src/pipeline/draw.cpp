@@ -3,12 +3,11 @@
 #include <optional>
 #include <utility>
 
-#include "diffusion/guidance.h"
 #include "diffusion/noise.h"
 #include "ops/arithmetic.h"
 #include "ops/combine.h"
 #include "ops/structure.h"
-#include "pipeline/contexts.h"
+#include "pipeline/conditioning.h"
 #include "pipeline/decode.h"
 #include "pipeline/finite.h"
 #include "pipeline/masking.h"
@@ -20,20 +19,22 @@ Tensor for_all(const Tensor& x, int64_t pictures) {
   return x.dim(0) == pictures ? x : repeat(x, pictures / x.dim(0));
 }
 
-/// The UNet as samplers see it: a latent and a time in, the guided output out.
-Network network(const StableDiffusion& model, const Settled& run, const Scene& scene, Tensor context, const Tap& tap) {
+/// The UNet as samplers see it: a latent and a time in, the guided output out. `step` is the one that is under way.
+Network network(const StableDiffusion& model, const Settled& run, const Scene& scene, const Conditioning& conditioning,
+                const size_t& step, const Tap& tap) {
   const Tensor beside = scene.beside ? for_all(scene.beside, run.pictures()) : Tensor();
-  return
-      [&model, &run, tap, beside, levels = scene.levels, context = std::move(context)](const Tensor& x, double time) {
-        const Tensor input = beside ? concat_channels(x, beside) : x;
-        tap("net_input", input);
-        const Tensor output = (*model.unet)({.x = input, .times = {time}, .context = context, .levels = levels});
-        tap("net_output", output);
-        if (!run.guided) return output;
-        const int64_t pictures = x.dim(0);
-        return guided(output.rows(0, pictures), output.rows(pictures, pictures), run.request.cfg_scale,
-                      run.request.guidance_rescale);
-      };
+  return [&model, &conditioning, &step, tap, beside, levels = scene.levels](const Tensor& x, double time) {
+    const Tensor input = beside ? concat_channels(x, beside) : x;
+    tap("net_input", input);
+    const auto call = [&](const Tensor& pictures, const Tensor& context, int64_t first) {
+      std::vector<int32_t> some = levels;
+      if (some.size() > 1) some = {levels.begin() + first, levels.begin() + first + pictures.dim(0)};
+      const Tensor output = (*model.unet)({.x = pictures, .times = {time}, .context = context, .levels = some});
+      tap("net_output", output);
+      return output;
+    };
+    return conditioning.guided_output(static_cast<int64_t>(step), input, call);
+  };
 }
 
 /// What stays outside of the mask of a scene.
@@ -73,20 +74,23 @@ Tensor draw_latents(const StableDiffusion& model, const Settled& run, const Watc
   Noise noise =
       run.request.one_generator ? Noise::whole_batch(run.request.seeds[0]) : Noise::per_picture(run.request.seeds);
   for (const std::string& remark : run.remarks) watcher.warn(remark);
+  Sampling sampling;
+  sampling.plan = make_plan(schedule_of(model.noise), run.sampler->family, run.plan);
   watcher.phase("text");
-  const Tensor context = contexts(model, run, watcher);
-  watcher.tap("context", context);
+  const auto steps = static_cast<int64_t>(sampling.plan.steps.size() - sampling.plan.first);
+  const Conditioning conditioning(model, run, steps, watcher);
+  if (const Tensor context = conditioning.first_context()) watcher.tap("context", context);
   const Shape shape = latent_shape(model, run);
   const Scene scene = run.prepare ? run.prepare(model, run, noise, watcher) : Scene{.noise = noise.draw(shape)};
 
-  Sampling sampling;
-  sampling.plan = make_plan(schedule_of(model.noise), run.sampler->family, run.plan);
+  size_t step = 0;
   sampling.options = run.options;
   noise.serve(sampling, shape);
   sampling.on_step = watcher.on_step;
   sampling.prediction = model.prediction;
-  sampling.denoise = [guess = denoiser(network(model, run, scene, context, watcher.tap), model.prediction), &watcher](
-                         const Tensor& x, const Level& at) {
+  sampling.before_step = [&step](size_t index) { step = index; };
+  sampling.denoise = [guess = denoiser(network(model, run, scene, conditioning, step, watcher.tap), model.prediction),
+                      &watcher](const Tensor& x, const Level& at) {
     watcher.call(x, at);
     return guess(x, at);
   };

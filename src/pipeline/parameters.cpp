@@ -61,6 +61,13 @@ Infotext parameters_of(const StableDiffusion& model, const Settled& run, int64_t
   add("Size", fmt::format("{}x{}", request.width, request.height));
   add("Model", model.name);
   info.settings.insert(info.settings.end(), run.settings.begin(), run.settings.end());
+  if (request.clip_skip > 1) add("Clip skip", fmt::format("{}", request.clip_skip));
+  if (run.syntax != PromptSyntax::a1111) add("Prompt syntax", request.prompt_syntax);
+  if (!request.wildcard_seeds.empty()) {
+    add("Template", request.prompt);
+    add("Negative Template", request.negative_prompt);
+    add("Wildcard seed", fmt::format("{}", request.wildcard_seeds[index]));
+  }
   add("RNG", "CPU");
   if (request.guidance_rescale > 0) add("Guidance rescale", fmt::format("{:g}", request.guidance_rescale));
   if (grid) add("Spacing", request.spacing);

@@ -1,9 +1,11 @@
 #include "pipeline/request.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/error.h"
 #include "io/printable.h"
+#include "pipeline/conditioning.h"
 #include "pipeline/model_kind.h"
 
 namespace calotype {
@@ -94,10 +96,47 @@ void choose_levels(Settled& run, const NamedSampler& named_sampler, bool zero_te
   request.scheduler = name_of(run.plan.sigmas);
 }
 
-TokenizerRules rules_of(Recipe recipe, const TextConfig& text) {
-  const bool sd1 = text.padding_id != 0;
-  if (recipe == Recipe::diffusers) return sd1 ? TokenizerRules::hugging_face_sd1 : TokenizerRules::hugging_face_sd2;
-  return sd1 ? TokenizerRules::hugging_face_sd1_ftfy : TokenizerRules::open_clip;
+void settle_clip_skip(const TextConfig& text, const TextToImage& request) {
+  int64_t most = 1;
+  while (text_layers(text, most + 1) > 0) ++most;
+  require(request.clip_skip >= 1 && request.clip_skip <= most, ErrorKind::bad_input,
+          "clip_skip: {} is not in 1 .. {}, which leaves one block of the text tower", request.clip_skip, most);
+  const int64_t blocks = text_layers(text, request.clip_skip);
+  require(request.diffusers_clip_skip >= 0 && request.diffusers_clip_skip < blocks, ErrorKind::bad_input,
+          "clip_skip: {} of {} blocks; leave at least one", request.diffusers_clip_skip, blocks);
+}
+
+/// Reads all prompts once, so that what is wrong with them shows before anything is drawn.
+void settle_prompts(const StableDiffusion& model, Settled& run) {
+  const auto syntax = prompt_syntax_from(run.request.prompt_syntax);
+  require(syntax.has_value(), ErrorKind::bad_input, "prompt_syntax: there is none named '{}'; {}",
+          printable(run.request.prompt_syntax, 40), offered(run.request.prompt_syntax, prompt_syntaxes()));
+  run.syntax = *syntax;
+  run.request.prompt_syntax = name_of(run.syntax);
+  const Tokenizer& tokenizer = Tokenizer::clip(run.tokenizer);
+  const InversionNames names = names_of(model.inversions, tokenizer);
+  std::set<std::string> read;
+  const auto take = [&](const std::vector<std::string>& prompts, PromptRole role) {
+    for (const std::string& prompt : prompts) {
+      if (!read.insert(prompt).second) continue;
+      const PromptPlan plan = plan_prompt(prompt, run.syntax, role, run.request.steps);
+      run.composed = run.composed || plan.composed();
+      for (const AdapterTag& tag : plan.adapters)
+        if (std::ranges::find(run.adapters, tag) == run.adapters.end()) run.adapters.push_back(tag);
+      for (const PromptPlan::Part& part : plan.parts)
+        for (const ScheduledText& text : part.texts) {
+          if (!read.insert("\n" + text.text).second) continue;
+          const ChunkedPrompt chunked = encode_text(text.text, run.syntax, tokenizer, names);
+          require_fitting(chunked, model.inversions);
+          run.most_chunks = std::max(run.most_chunks, static_cast<int64_t>(chunked.chunks.size()));
+        }
+    }
+  };
+  take(run.request.prompts, PromptRole::wanted);
+  read.clear();
+  take(run.request.negative_prompts, PromptRole::unwanted);
+  require(run.adapters.empty(), ErrorKind::bad_input, "prompt: <lora:{}>: there is no adapter of that name",
+          run.adapters.empty() ? "" : printable(run.adapters[0].name, 60));
 }
 
 }  // namespace
@@ -110,6 +149,32 @@ std::vector<Field> fields(TextToImage& request) {
        .options = "-n,--negative-prompt",
        .help = "what guidance leads away from",
        .value = &request.negative_prompt},
+      {.name = "prompt_syntax",
+       .options = "--prompt-syntax",
+       .help = "how brackets and other signs in prompts are read; none: as they stand, 75 tokens at most",
+       .value = &request.prompt_syntax,
+       .choices = prompt_syntaxes()},
+      {.name = "styles", .options = "--styles", .help = "a styles.csv of the web UI", .value = &request.styles},
+      {.name = "style",
+       .options = "--style",
+       .help = "the name of a style in it, laid on the prompts; may be given again",
+       .value = &request.style},
+      {.name = "wildcards",
+       .options = "--wildcards",
+       .help = "a folder of NAME.txt: __NAME__ becomes one of its lines, {a|b} one of the choices",
+       .value = &request.wildcards},
+      {.name = "wildcard_seed",
+       .options = "--wildcard-seed",
+       .help = "what is chosen; picture i has this seed + i; -1 is the picture's seed",
+       .value = &request.wildcard_seed,
+       .low = -1,
+       .high = most_seed},
+      {.name = "clip_skip",
+       .options = "--clip-skip",
+       .help = "where the text tower is left, from its end, as the web UI counts; 1 is as the model was trained",
+       .value = &request.clip_skip,
+       .low = 1,
+       .high = 100},
       {.name = "width",
        .options = "-W,--width",
        .help = "pixels, a multiple of 8",
@@ -208,8 +273,7 @@ Settled settle_text(const StableDiffusion& model, const TextToImage& asked) {
   spread("prompt", request.prompts, request.prompt, request.batch_count);
   spread("negative_prompt", request.negative_prompts, request.negative_prompt, request.batch_count);
   settle_seeds(request);
-  require(request.clip_skip >= 0 && request.clip_skip < model.text->config.used_layers, ErrorKind::bad_input,
-          "clip_skip: {} of {} blocks; leave at least one", request.clip_skip, model.text->config.used_layers);
+  settle_clip_skip(model.text->config, request);
 
   run.recipe = named("recipe", request.recipe, recipe_from, {"diffusers", "web_ui", "ldm"});
   const NamedSampler sampler = sampler_named(request.sampler);
@@ -219,6 +283,7 @@ Settled settle_text(const StableDiffusion& model, const TextToImage& asked) {
   run.options = run.sampler->options(run.recipe);
   if (request.eta) run.options.eta = *request.eta;
   run.tokenizer = request.tokenizer.value_or(rules_of(run.recipe, model.text->config));
+  settle_prompts(model, run);
   run.guided =
       run.recipe == Recipe::web_ui || request.cfg_scale > 1 || (run.recipe == Recipe::ldm && request.cfg_scale != 1);
   return run;
@@ -227,6 +292,12 @@ Settled settle_text(const StableDiffusion& model, const TextToImage& asked) {
 Shape latent_shape(const StableDiffusion& model, const Settled& run) {
   const int64_t cell = model.vae->config.downscale();
   return {run.pictures(), run.request.height / cell, run.request.width / cell, model.vae->config.embed_dim};
+}
+
+TokenizerRules rules_of(Recipe recipe, const TextConfig& text) {
+  const bool sd1 = text.padding_id != 0;
+  if (recipe == Recipe::diffusers) return sd1 ? TokenizerRules::hugging_face_sd1 : TokenizerRules::hugging_face_sd2;
+  return sd1 ? TokenizerRules::hugging_face_sd1_ftfy : TokenizerRules::open_clip;
 }
 
 NoiseSchedule schedule_of(const NoiseProcess& noise) {

@@ -13,6 +13,7 @@
 #include "load/stable_diffusion.h"
 #include "pipeline/field.h"
 #include "pipeline/scene.h"
+#include "text/prompt_plan.h"
 #include "text/tokenizer.h"
 
 namespace calotype {
@@ -20,7 +21,12 @@ namespace calotype {
 /// What is asked for: as many pictures as `batch_count` from one prompt, drawn together.
 struct TextToImage {
   std::string prompt = {}, negative_prompt = {};  // UTF-8, both may be empty
-  int64_t width = 0, height = 0;                  // pixels; 0: the model's native size
+  std::string prompt_syntax = "a1111";
+  std::string styles = {}, wildcards = {};  // a file and a folder; only commands read them
+  std::vector<std::string> style = {};      // names in `styles`, laid on in order
+  int64_t wildcard_seed = -1;               // of the first picture; -1: its seed
+  int64_t clip_skip = 1;          // as the web interface counts, for both prompts; 1: as the model was trained
+  int64_t width = 0, height = 0;  // pixels; 0: the model's native size
   int64_t steps = 20;
   double cfg_scale = 7.5;       // at 1 and below there is no guidance (recipe web_ui: always)
   double guidance_rescale = 0;  // 0: off
@@ -34,10 +40,11 @@ struct TextToImage {
 
   // For programs; the command line has no words for them.
   std::vector<std::string> prompts = {}, negative_prompts = {};  // one a picture, instead of the single ones
-  std::vector<uint64_t> seeds = {};                              // one a picture, instead of seed + i
-  bool one_generator = false;                                    // `seed` alone draws the noise of the whole batch
-  std::optional<TokenizerRules> tokenizer = {};                  // else those of the recipe
-  int64_t clip_skip = 0;  // blocks of the text tower left out at its end, for the prompt alone, as diffusers does it
+  std::vector<int64_t> wildcard_seeds = {};      // one a picture, where `prompt` is a template that was written out
+  std::vector<uint64_t> seeds = {};              // one a picture, instead of seed + i
+  bool one_generator = false;                    // `seed` alone draws the noise of the whole batch
+  std::optional<TokenizerRules> tokenizer = {};  // else those of the recipe
+  int64_t diffusers_clip_skip = 0;  // blocks left out of the text tower's end besides, for the prompt alone
 };
 
 /// All that users may say, bound to the members of `request`.
@@ -51,7 +58,11 @@ struct Settled {
   PlanRequest plan = {};
   SamplerOptions options = {};
   TokenizerRules tokenizer = TokenizerRules::open_clip;
-  bool guided = true;  // does the network see the negative prompt at all?
+  bool guided = true;  // is there guidance away from the negative prompt?
+  PromptSyntax syntax = PromptSyntax::a1111;
+  bool composed = false;    // a prompt has several parts, or one with a weight: they are guided to together
+  int64_t most_chunks = 1;  // of 77 tokens, of any prompt
+  std::vector<AdapterTag> adapters = {};  // that the prompts ask for, each once
 
   // What other pipelines than text to image set.
   Prepare prepare = {};                                            // empty: noise alone
@@ -62,6 +73,9 @@ struct Settled {
 
   int64_t pictures() const { return request.batch_count; }
 };
+
+/// Whose tokenizer a recipe takes.
+TokenizerRules rules_of(Recipe recipe, const TextConfig& text);
 
 /// Fills in what was left open and checks every field. Throws `bad_input` naming field, value and what is allowed,
 /// `unsupported` for a model that draws from more than text.

@@ -197,7 +197,7 @@ class Timetable {
 }  // namespace
 
 std::vector<ScheduledText> read_editing(std::string_view prompt, const EditingOptions& options, PromptNotes* notes) {
-  constexpr size_t kMostBytes = size_t{64} << 20;
+  constexpr size_t kMostBytes = size_t{16} << 20;
   const std::u32string text = decode_utf8(prompt);
   const Timetable timetable(options);
   EditingParser parser(text);

@@ -24,7 +24,7 @@ struct EditingOptions {
 /// What a prompt says at each step, as the web interface has it: [from:to:when], [to:when], [from::when] and [a|b|..].
 /// A `when` with a point is a share of the steps, any other a step; the switch comes after it. A text that does not
 /// parse stays as it is. Entries ascend, the last one ends with the run. Throws `bad_input` where brackets nest deeper
-/// than `kDeepestBrackets`, or the texts would take more than 64 MiB.
+/// than `kDeepestBrackets`, or the texts would take more than 16 MiB.
 std::vector<ScheduledText> read_editing(std::string_view prompt, const EditingOptions& options,
                                         PromptNotes* notes = nullptr);
 

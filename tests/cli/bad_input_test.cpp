@@ -104,7 +104,7 @@ TEST_F(BadInput, FullDisk) {
 TEST_F(BadInput, EndlessPromptIsCutWithAWarning) {
   std::string prompt;
   for (int i = 0; i < 10000; ++i) prompt += "word ";
-  Start start = drawing({"-p", "-", "-o", at("a.png"), "--progress", "none"});
+  Start start = drawing({"-p", "-", "--prompt-syntax", "none", "-o", at("a.png"), "--progress", "none"});
   start.input = prompt;
   const Finished finished = run_program(start);
   EXPECT_EQ(finished.code, 0);
@@ -114,6 +114,19 @@ TEST_F(BadInput, EndlessPromptIsCutWithAWarning) {
       std::string::npos)
       << finished.errors;
   EXPECT_EQ(left(), std::set<std::string>{"a.png"});
+}
+
+TEST_F(BadInput, PromptsBeyondBounds) {
+  std::string words;
+  for (int i = 0; i < 10000; ++i) words += "word ";
+  for (const auto& [prompt, reason] : std::initializer_list<std::pair<std::string, const char*>>{
+           {words, "prompt: it has more than 7500 tokens"},
+           {std::string(10000, '(') + "a", "prompt: more than 250 brackets are open"},
+           {"a <lora:nowhere:0.5>", "prompt: <lora:nowhere>: there is no adapter of that name"}}) {
+    Start start = drawing({"-p", "-", "-o", at("a.png"), "--progress", "none"});
+    start.input = prompt;
+    expect_refusal(start, 2, reason);
+  }
 }
 
 TEST_F(BadInput, ThingsThatAreNoFiles) {

@@ -92,6 +92,7 @@ TEST_F(Drawing_, WithoutGuidanceTheNegativePromptIsNotSeen) {
 TEST_F(Drawing_, AnEmptyPromptDrawsAndAnEndlessOneIsCutWithAWarning) {
   asked_.prompt = asked_.negative_prompt = "";
   EXPECT_EQ(text_to_image(model_, asked_).images.size(), 1u);
+  asked_.prompt_syntax = "none";
   for (int i = 0; i < 10000; ++i) asked_.prompt += "word" + std::to_string(i % 7) + " ";
   std::vector<std::string> warnings;
   const Watcher watcher{.on_warning = [&](const std::string& line) { warnings.push_back(line); }};
