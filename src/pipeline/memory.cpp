@@ -31,9 +31,8 @@ void call_network(const StableDiffusion& model, const Settled& run) {
   const UNetConfig& unet = model.unet->config;
   const int64_t pictures = run.pictures();
   const Shape latents = latent_shape(model, run);
-  const Tensor context = Tensor::empty(
-      {run.guided || run.composed ? 2 * pictures : pictures,
-       run.most_chunks * model.text->config.context_length, model.text->config.width});
+  const Tensor context = Tensor::empty({run.guided || run.composed ? 2 * pictures : pictures,
+                                        run.most_chunks * model.text->config.context_length, model.text->config.width});
   const Tensor vector = unet.class_input == ClassInput::vector ? Tensor::empty({pictures, unet.class_size}) : Tensor();
   (*model.unet)({.x = Tensor::empty({pictures, latents[1], latents[2], unet.in_channels}),
                  .times = {0},
