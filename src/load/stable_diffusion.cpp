@@ -190,7 +190,7 @@ void take_settings(StableDiffusion& model, const std::vector<ModelSettings>& all
 
 /// Mean and deviation of image embeddings: two vectors, under the names that diffusers gives them.
 void take_statistics(ImageConditioning& image, const fs::path& path) {
-  const Safetensors file(path);
+  const TensorFile file(path);
   const auto vector = [&](const char* name) {
     const StoredTensor* stored = file.find(name);
     require(stored && stored->shape.count() == image.tower->config.projection_width, ErrorKind::bad_file,
