@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <iterator>
+#include <string>
 
 #include "base/error.h"
 
@@ -58,8 +59,10 @@ const char* name_of(Isa isa) {
 }
 
 std::optional<Isa> isa_from(std::string_view name) {
+  std::string wanted(name);
+  std::replace(wanted.begin(), wanted.end(), '-', '_');
   for (Isa isa : kAll)
-    if (name == name_of(isa)) return isa;
+    if (wanted == name_of(isa)) return isa;
   return std::nullopt;
 }
 

@@ -1,7 +1,6 @@
 #include "kernels/conv2d_product.h"
 
-#include <memory>
-
+#include "base/workspace.h"
 #include "kernels/conv2d_windowed.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -28,8 +27,10 @@ void product_conv2d_all(const Conv2d& p) {
   const Window window{s.batch, out_height, out_width, s.out, s.kernel, s.kernel, s.stride, s.top, s.left};
   const WindowCut cut(window, s.in);
   const int64_t pixels = out_height * out_width, units = cut.units_of_picture();
-  std::unique_ptr<double[]> moments;  // of every unit, seen by all threads
-  if (p.sums) moments = std::make_unique_for_overwrite<double[]>(s.batch * units * s.out * 2);
+  // The sums of every unit, seen by all threads.
+  const int64_t moment_floats = p.sums ? 2 * s.batch * units * s.out * 2 : 0;
+  Workspace workspace(Workspace::bytes_of_floats(moment_floats));
+  auto* const moments = p.sums ? reinterpret_cast<double*>(workspace.floats(moment_floats)) : nullptr;
 
   // A file's row is [channel][tap], a panel [tap][channel]: transpose kBlock rows, then put the lines in order.
   const int64_t block_floats = cut.channel_block * taps * kBlock;
@@ -53,7 +54,7 @@ void product_conv2d_all(const Conv2d& p) {
           hn::StoreU(hn::LoadU(tag, lines + (c * taps + t) * kBlock), tag, panel + (t * channels + c) * width + r);
     }
   };
-  const WindowTarget target{p.y, p.add, p.bias, p.offset, pixels * s.out, out_width * s.out, s.out, moments.get()};
+  const WindowTarget target{p.y, p.add, p.bias, p.offset, pixels * s.out, out_width * s.out, s.out, moments};
   window_product(window, cut, {p.x, s.height, s.width, s.in}, target, 2 * block_floats, fill);
 
   if (!p.sums) return;

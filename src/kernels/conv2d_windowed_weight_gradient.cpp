@@ -1,5 +1,4 @@
-#include <memory>
-
+#include "base/workspace.h"
 #include "kernels/conv2d_windowed.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -61,7 +60,8 @@ void windowed_weight_gradient_all(const ConvShape& s, const MapReading& x, const
   const int64_t all_units = s.batch * units_of_picture;
   // Every range's sums, as [out][tap][in], then those of the bias.
   const int64_t weights = dweight ? s.out * taps * s.in : 0, floats = weights + (dbias ? s.out : 0);
-  const auto parts = std::make_unique_for_overwrite<float[]>(cut.ranges * floats);
+  Workspace workspace(Workspace::bytes_of_floats(cut.ranges * floats));
+  float* const parts = workspace.floats(cut.ranges * floats);
 
   const int64_t channel_blocks = dweight ? cut.channel_blocks : 1;
   parallel_for(cut.out_tasks * channel_blocks * cut.ranges, [&](int64_t task) {
@@ -70,7 +70,7 @@ void windowed_weight_gradient_all(const ConvShape& s, const MapReading& x, const
     const int64_t outs = std::min(cut.out_chunk, s.out - first_out);
     const int64_t channel = task / cut.out_tasks % channel_blocks * cut.channel_block;
     const int64_t channels = dweight ? std::min(cut.channel_block, s.in - channel) : 0;
-    float* const part = parts.get() + range * floats;
+    float* const part = parts + range * floats;
     float* const bias_part = dbias && channel == 0 ? part + weights + first_out : nullptr;
 
     // A line of the window is one row of (column, channel) pairs, cut into panels.
@@ -128,7 +128,7 @@ void windowed_weight_gradient_all(const ConvShape& s, const MapReading& x, const
         for (int64_t c = 0; c < s.in; c += kLanes) {
           FloatVec sum = hn::Zero(kFloat);
           for (int64_t range = 0; range < cut.ranges; ++range)
-            sum = hn::Add(sum, load_some(parts.get() + range * floats + (o * taps + tap) * s.in + c, s.in - c));
+            sum = hn::Add(sum, load_some(parts + range * floats + (o * taps + tap) * s.in + c, s.in - c));
           HWY_ALIGN float total[kLanes];
           hn::Store(sum, kFloat, total);
           for (int64_t i = 0; i < std::min(kLanes, s.in - c); ++i) dweight[(o * s.in + c + i) * taps + tap] = total[i];

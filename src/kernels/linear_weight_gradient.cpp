@@ -1,5 +1,6 @@
-#include <memory>
+#include <optional>
 
+#include "base/workspace.h"
 #include "kernels/linear.h"
 #include "kernels/linear_scalar.h"
 
@@ -40,8 +41,10 @@ void linear_weight_gradient_all(const LinearWeightGradient& p) {
   const OuterCut cut(p.rows, p.in, p.out);
   const int64_t weights = p.dweight ? p.out * p.in : 0, floats = weights + (p.dbias ? p.out : 0);
   // One range writes the result itself. More need a place that all threads see; it is small beside dy and x.
-  std::unique_ptr<float[]> parts;
-  if (cut.ranges > 1) parts = std::make_unique_for_overwrite<float[]>(cut.ranges * floats);
+  const int64_t part_floats = cut.ranges > 1 ? cut.ranges * floats : 0;
+  std::optional<Workspace> workspace;
+  if (part_floats > 0) workspace.emplace(Workspace::bytes_of_floats(part_floats));
+  float* const parts = workspace ? workspace->floats(part_floats) : nullptr;
 
   const int64_t in_tasks = p.dweight ? cut.in_tasks : 1;
   parallel_for(cut.out_tasks * in_tasks * cut.ranges, [&](int64_t task) {
@@ -51,7 +54,7 @@ void linear_weight_gradient_all(const LinearWeightGradient& p) {
     const int64_t outs = std::min(cut.out_chunk, p.out - first_out);
     const int64_t ins = p.dweight ? std::min(cut.in_chunk, p.in - first_in) : 0;
     const int64_t first_row = range * cut.range, end_row = std::min(p.rows, first_row + cut.range);
-    float* const part = parts ? parts.get() + range * floats : nullptr;
+    float* const part = parts ? parts + range * floats : nullptr;
     float* const dweight = part ? part : p.dweight;
     float* const dbias = p.dbias ? (part ? part + weights : p.dbias) : nullptr;
 
@@ -101,9 +104,9 @@ void linear_weight_gradient_all(const LinearWeightGradient& p) {
     const int64_t end = std::min(floats, (task + 1) * kFloats);
     for (int64_t i = task * kFloats; i < end; i += kLanes) {
       const int64_t count = std::min(kLanes, end - i);
-      FloatVec sum = load_some(parts.get() + i, count);
+      FloatVec sum = load_some(parts + i, count);
       for (int64_t range = 1; range < cut.ranges; ++range)
-        sum = hn::Add(sum, load_some(parts.get() + range * floats + i, count));
+        sum = hn::Add(sum, load_some(parts + range * floats + i, count));
       HWY_ALIGN float total[kLanes];
       hn::Store(sum, kFloat, total);
       for (int64_t j = 0; j < count; ++j) {

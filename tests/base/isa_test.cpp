@@ -12,6 +12,7 @@ namespace {
 TEST(Isa, NamesReadBack) {
   for (const Isa isa : {Isa::scalar, Isa::avx2, Isa::avx512, Isa::avx512_bf16, Isa::neon})
     EXPECT_EQ(isa_from(name_of(isa)), isa);
+  EXPECT_EQ(isa_from("avx512-bf16"), Isa::avx512_bf16);
   EXPECT_EQ(isa_from("sse2"), std::nullopt);
   EXPECT_EQ(isa_from(""), std::nullopt);
 }
