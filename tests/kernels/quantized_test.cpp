@@ -24,7 +24,8 @@ std::vector<uint8_t> some_blocks(int64_t bytes) {
   return blocks;
 }
 
-// With the identity for an input a product gives the weights back: each sum has one term that is not zero.
+// With the identity for an input a product gives the weights back, in bf16 rounded: each sum has one term that is not
+// zero.
 TEST(Quantized, EveryInstructionSetReadsTheSameBits) {
   constexpr int64_t kIn = 512, kOut = 7;
   std::vector<float> identity(kIn * kIn, 0.0f);
@@ -36,12 +37,21 @@ TEST(Quantized, EveryInstructionSetReadsTheSameBits) {
     widen(unaligned, dtype, 0, kIn * kOut, want.data());
     for (const Isa set : supported_isas()) {
       force_isa(set);
-      std::vector<float> y(kIn * kOut);
-      linear({.rows = kIn, .in = kIn, .out = kOut, .x = identity.data(), .weight = {unaligned, dtype}, .y = y.data()});
-      for (int64_t o = 0; o < kOut; ++o)
-        for (int64_t i = 0; i < kIn; ++i)
-          ASSERT_EQ(y[i * kOut + o], want[o * kIn + i])
-              << name_of(dtype) << " " << name_of(set) << " " << o << " " << i;
+      for (const Precision precision : {Precision::f32, Precision::bf16}) {
+        std::vector<float> y(kIn * kOut);
+        Linear problem{
+            .rows = kIn, .in = kIn, .out = kOut, .x = identity.data(), .norm = {}, .weight = {unaligned, dtype}};
+        problem.y = y.data();
+        problem.precision = precision;
+        linear(problem);
+        const bool rounded = in_use(precision) == Precision::bf16;
+        for (int64_t o = 0; o < kOut; ++o)
+          for (int64_t i = 0; i < kIn; ++i) {
+            const float weight = want[o * kIn + i];
+            ASSERT_EQ(y[i * kOut + o], rounded ? to_float(to_bfloat16(weight)) : weight)
+                << name_of(dtype) << " " << name_of(set) << " " << name_of(precision) << " " << o << " " << i;
+          }
+      }
     }
   }
   force_isa(supported_isas().back());
