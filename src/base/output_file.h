@@ -7,9 +7,9 @@
 
 namespace calotype {
 
-/// A file that appears under its name only once it is whole: written beside it under a temporary name, renamed by
-/// `commit`, removed by the destructor otherwise. All errors are `cannot_write`. Special files such as /dev/stdout
-/// are written to directly.
+/// A file that appears under its name only once it is whole. Until `commit` it has no name at all, so a program that is
+/// killed leaves nothing; where the file system cannot do that, it is written beside under a temporary name and removed
+/// by the destructor. All errors are `cannot_write`. Special files such as /dev/stdout are written to directly.
 class OutputFile {
  public:
   explicit OutputFile(std::filesystem::path path);
@@ -25,10 +25,13 @@ class OutputFile {
   bool commit_new();
 
  private:
-  void finish_temporary();
+  bool open_nameless();
+  bool link_to(const std::filesystem::path& name) const;
+  void flush();
   [[noreturn]] void fail_with_errno() const;
   std::filesystem::path path_, temporary_;
   int descriptor_ = -1;
+  bool nameless_ = false;
 };
 
 /// A whole file of text.

@@ -1,5 +1,6 @@
 #include "base/output_file.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -124,6 +125,24 @@ TEST(OutputFile, NewOnesReplaceNothing) {
   }
   EXPECT_EQ(std::filesystem::file_size(scratch / "picture"), 5u);
   EXPECT_EQ(files_in(scratch / "."), 1u);
+}
+
+TEST(OutputFile, AKilledProcessLeavesNothing) {
+  const Scratch scratch;
+  const pid_t process = fork();
+  if (process == 0) {
+    OutputFile file(scratch / "picture");
+    file.write("half");
+    kill(getpid(), SIGKILL);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(process, &status, 0), process);
+  EXPECT_TRUE(WIFSIGNALED(status));
+  EXPECT_LE(files_in(scratch / "."), 1u);  // file systems without nameless files keep the temporary name
+  if (const int probe = open((scratch / ".").c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600); probe >= 0) {
+    close(probe);
+    EXPECT_EQ(files_in(scratch / "."), 0u);
+  }
 }
 
 TEST(OutputFile, UnfinishedOnesCanBeRemovedAtOnce) {
