@@ -3,15 +3,18 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <map>
+#include <optional>
 
 #include "base/error.h"
 #include "base/mapped_file.h"
 #include "check/image_cases.h"
 #include "check/kinds.h"
 #include "check/reference.h"
+#include "io/comfy_graph.h"
+#include "io/infotext.h"
 #include "io/mask.h"
 #include "io/picture.h"
+#include "io/picture_text.h"
 
 namespace calotype::checker {
 namespace {
@@ -145,6 +148,82 @@ void check_depth_sizes(const std::filesystem::path& folder, Report& report) {
   }
 }
 
+void compare_texts(const std::string& what, const std::string& got, const std::string& want, Findings& findings) {
+  findings.equal(what, std::vector<char>(got.begin(), got.end()), std::vector<char>(want.begin(), want.end()));
+}
+
+void compare_graph(const json& want, const PictureText& text, Findings& findings) {
+  std::optional<ComfyRun> run;
+  for (const PngText& other : text.others)
+    if (other.keyword == "prompt" && !run) run = read_comfy_graph(other.text);
+  require(run.has_value(), ErrorKind::bad_file, "no graph was found");
+  json got;
+  if (run->seed) got["seed"] = *run->seed;
+  if (run->steps) got["steps"] = *run->steps;
+  if (run->guidance) got["cfg"] = *run->guidance;
+  if (run->denoise) got["denoise"] = *run->denoise;
+  if (run->width && run->height) got["size"] = {*run->width, *run->height};
+  got["sampler"] = run->sampler;
+  got["scheduler"] = run->scheduler;
+  got["positive"] = run->positive;
+  got["negative"] = run->negative;
+  got["model"] = run->model;
+  for (const auto& [key, value] : want.items())
+    findings.exact("recovered " + key, got.contains(key) && got[key] == value ? 0 : 1);
+}
+
+void check_metadata(const std::filesystem::path& folder, Report& report) {
+  for (const json& row : read_rows(folder / "metadata.json")) {
+    const std::string path = row.at("path");
+    report.run(path, [&](Findings& findings) {
+      const std::filesystem::path file = folder / path;
+      read_image(file);
+      const PictureText text = read_picture_text(file);
+      compare_texts("parameters", text.parameters, word(row, "parameters"), findings);
+      json others = json::object();
+      for (const PngText& other : text.others) others[other.keyword] = other.text;
+      const json wanted = row.contains("chunks") ? row["chunks"] : json::object();
+      findings.exact("chunks", others == wanted ? 0 : 1);
+      if (row.contains("recovered")) compare_graph(row["recovered"], text, findings);
+    });
+  }
+}
+
+void check_parameters(const std::filesystem::path& folder, Report& report) {
+  for (const json& row : read_rows(folder / "parameters.json")) {
+    const std::string id = row.at("id");
+    report.run(
+        "parameters/" + id,
+        [&](Findings& findings) {
+          const Infotext text = parse_infotext(row.at("text").get<std::string>());
+          compare_texts("prompt", text.prompt, row.at("prompt"), findings);
+          compare_texts("negative", text.negative, row.at("negative"), findings);
+          json settings = json::object();
+          for (const auto& [key, value] : text.settings) settings[key] = value;
+          findings.exact("settings", settings == row.at("settings") ? 0 : 1);
+        },
+        id);
+  }
+}
+
+/// Fields of a row stand in the order in which they are to be written, which only another reader of JSON keeps.
+void check_writing(const std::filesystem::path& folder, Report& report) {
+  const MappedFile file(folder / "parameters_writing.json");
+  const auto* start = reinterpret_cast<const char*>(file.bytes().data());
+  const auto rows = nlohmann::ordered_json::parse(start, start + file.bytes().size(), nullptr, false);
+  require(rows.is_array(), ErrorKind::bad_file, "parameters_writing.json: expected a list of rows");
+  int64_t number = 0;
+  for (const auto& row : rows)
+    report.run(fmt::format("parameters_writing/{}", number++), [&](Findings& findings) {
+      Infotext text{row.at("prompt"), row.at("negative"), {}};
+      for (const auto& [key, value] : row.at("fields").items())
+        text.settings.emplace_back(key, value.is_null()     ? ""
+                                        : value.is_string() ? value.template get<std::string>()
+                                                            : value.dump());
+      compare_texts("text", write_infotext(text), row.at("text"), findings);
+    });
+}
+
 }  // namespace
 
 void check_images(const Request& request, Report& report) {
@@ -152,10 +231,10 @@ void check_images(const Request& request, Report& report) {
     const char* index;
     void (*check)(const std::filesystem::path&, Report&);
   };
-  constexpr File kFiles[] = {{"decode.json", check_decoding},
-                             {"resize.json", check_resizing},
-                             {"crop_regions.json", check_crop_regions},
-                             {"midas_sizes.json", check_depth_sizes}};
+  constexpr File kFiles[] = {{"decode.json", check_decoding},           {"resize.json", check_resizing},
+                             {"crop_regions.json", check_crop_regions}, {"midas_sizes.json", check_depth_sizes},
+                             {"metadata.json", check_metadata},         {"parameters.json", check_parameters},
+                             {"parameters_writing.json", check_writing}};
   bool any = false;
   for (const File& file : kFiles) {
     if (!std::filesystem::exists(request.folder / file.index)) continue;

@@ -14,6 +14,7 @@ int depth2img(Arguments arguments);
 int inpaint(Arguments arguments);
 int upscale(Arguments arguments);
 int inspect(Arguments arguments);
+int metadata(Arguments arguments);
 int info(Arguments arguments);
 int list_samplers(Arguments arguments);
 int list_models(Arguments arguments);

@@ -91,6 +91,7 @@ int depth2img(Arguments arguments) {
   if (!command.parse(arguments)) return kSuccess;
   command.require_prompt();
   check_files(command, files);
+  if (!command.input.asked.empty()) command.drawing.output.source = SourceType::composite_with_trained;
   command.request.masking.paste = !files.no_paste;
   command.outputs.push_back({"save_depth", files.save_depth});
   command.files.push_back({"depth", files.depth});

@@ -152,7 +152,7 @@ void draw_all(const DrawingOptions& given, const std::vector<Wish>& wishes, cons
 
 /// Refuses names that would cost the user a file, before anything is read or made.
 void check_files(const DrawingOptions& given, const MoreFiles& more) {
-  const bool previews = given.preview.kind == "proj";
+  const bool previews = given.preview.to_file();
   const std::string none;
   std::vector<NamedFile> outputs = {{"output", given.output.output},
                                     {"save_latent", given.output.save_latent},
@@ -165,11 +165,7 @@ void check_files(const DrawingOptions& given, const MoreFiles& more) {
                                    {"prompt_file", given.prompt_file}};
   inputs.insert(inputs.end(), more.inputs.begin(), more.inputs.end());
   require_apart(outputs, inputs);
-  if (!previews) return;
-  require(!given.preview.path.empty() && given.preview.path != "-", ErrorKind::bad_input,
-          "preview_path: the name of a file is expected");
-  require_ending(given.preview.path, ".png", "preview_path");
-  OutputFile{given.preview.path};
+  given.preview.check_path();
 }
 
 /// Runs `work` with threads, progress and files as the options say.

@@ -40,26 +40,25 @@ void add_model(Options& options, DrawingOptions& given) {
 }
 
 void add_output(Options& options, DrawingOptions& given) {
-  options.add("Output",
-              {
-                  {.name = "output",
-                   .options = "-o,--output",
-                   .help = "a file, a pattern with %d or %03d, a folder/, or - for PNG on stdout; the path of "
-                           "each picture goes to stdout",
-                   .value = &given.output.output},
-                  {.name = "sheet",
-                   .options = "--sheet",
-                   .help = "all pictures of the run on one sheet too",
-                   .value = &given.output.sheet},
-                  {.name = "save_latent",
-                   .options = "--save-latent",
-                   .help = "each picture's latents before decoding; named like --output",
-                   .value = &given.output.save_latent},
-                  {.name = "no_metadata",
-                   .options = "--no-metadata",
-                   .help = "leave the request out of the picture",
-                   .value = &given.output.no_metadata},
-              });
+  options.add("Output", {
+                            {.name = "output",
+                             .options = "-o,--output",
+                             .help = "a file, a pattern with %d or %03d, a folder/, or - for stdout; the path of "
+                                     "each picture goes to stdout",
+                             .value = &given.output.output},
+                            {.name = "sheet",
+                             .options = "--sheet",
+                             .help = "all pictures of the run on one sheet too",
+                             .value = &given.output.sheet},
+                            {.name = "save_latent",
+                             .options = "--save-latent",
+                             .help = "each picture's latents before decoding; named like --output",
+                             .value = &given.output.save_latent},
+                            {.name = "no_metadata",
+                             .options = "--no-metadata",
+                             .help = "leave the request out of the picture; the mark of provenance stays",
+                             .value = &given.output.no_metadata},
+                        });
 }
 
 }  // namespace
@@ -83,6 +82,7 @@ void DrawingOptions::add_to(Options& options, std::vector<Field> request_fields)
   options.add("Picture", std::move(request_fields));
   add_model(options, *this);
   add_output(options, *this);
+  output.add_format_to(options);
   preview.add_to(options);
   run.add_drawing_to(options);
 }

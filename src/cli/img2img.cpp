@@ -8,6 +8,7 @@ namespace calotype::cli {
 
 int img2img(Arguments arguments) {
   PictureCommand<ImageToImage> command("img2img", "Draws over a picture.");
+  command.drawing.output.source = SourceType::composite_with_trained;
   command.options.add_example("calotype img2img -i sketch.png -p \"a red apple\" --strength 0.7 -o apple.png");
   command.options.add_example(
       "calotype img2img -m 768-v-ema.safetensors -i photos/ -p \"an oil painting\" --strength 0.5 -o paintings/");

@@ -9,6 +9,7 @@ namespace calotype::cli {
 
 int inpaint(Arguments arguments) {
   PictureCommand<Inpaint> command("inpaint", "Draws a part of a picture anew, or what lies beyond its edges.");
+  command.drawing.output.source = SourceType::composite_with_trained;
   std::string mask;
   bool no_paste = false;
   command.options.add("Picture", {{.name = "mask",

@@ -211,7 +211,7 @@ std::string to_text(const Inspection& found) {
   if (found.bytes > 0) text += fmt::format(", {}", megabytes(found.bytes));
   if (!found.container.empty()) text += ", " + found.container;
   text += '\n';
-  if (!found.parameters.empty()) text += found.parameters + '\n';
+  if (!found.parameters.empty()) text += printable_lines(found.parameters);
   for (const PartReport& part : found.parts) {
     text += fmt::format("\n{} in {} ({} layout)\n  {}\n  {} parameters in {} tensors:", part.name,
                         printable(part.where), part.layout, part.configuration, part.parameters, part.tensors);

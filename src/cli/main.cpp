@@ -27,6 +27,7 @@ constexpr Command kCommands[] = {
     {"inpaint", "draw a part of a picture anew, or beyond its edges", inpaint},
     {"upscale", "draw a picture four times as large", upscale},
     {"inspect", "say what a file or folder holds", inspect},
+    {"metadata", "say how a picture was made", metadata},
     {"train", "train an autoencoder, a text tower or a UNet", train},
     {"bench", "measure this machine: opening, each network, a training step", bench},
     {"convert", "write a model as another kind of file", convert},

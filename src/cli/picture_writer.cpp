@@ -1,19 +1,29 @@
 #include "cli/picture_writer.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 
+#include "base/error.h"
 #include "base/output_file.h"
 #include "cli/output.h"
 #include "io/contact_sheet.h"
-#include "io/png.h"
+#include "io/printable.h"
 #include "pipeline/latents.h"
 
 namespace calotype::cli {
 namespace {
 
-std::vector<PngText> texts(const std::string& parameters) {
-  return parameters.empty() ? std::vector<PngText>{} : std::vector<PngText>{{"parameters", parameters}};
+/// What files of this format are called: as the name that was asked for has it, else as usual.
+std::string ending_of(const OutputOptions& options) {
+  const PictureFormat format = options.picture_format();
+  if (format_of_ending(options.output) != format)
+    return format == PictureFormat::jpeg ? ".jpg" : fmt::format(".{}", name_of(format));
+  std::string ending = std::filesystem::path(options.output).extension().string();
+  std::ranges::transform(ending, ending.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return ending;
 }
 
 constexpr int64_t kMostOnSheet = 1000;  // all of them are kept until the end
@@ -34,8 +44,39 @@ Image sheet_of(const std::vector<Image>& images) {
 
 }  // namespace
 
+PictureFormat OutputOptions::picture_format() const {
+  const auto by_name = format_of_ending(output);
+  if (format.empty()) return by_name.value_or(PictureFormat::png);
+  const auto asked = picture_format_from(format);
+  require(asked.has_value(), ErrorKind::bad_input, "format: there is none named '{}'; there are png, jpeg, webp",
+          printable(format, 40));
+  require(!by_name || *by_name == *asked, ErrorKind::bad_input, "format: {} was asked for, and by its ending {} is {}",
+          name_of(*asked), printable(output), name_of(*by_name));
+  return *asked;
+}
+
+void OutputOptions::add_format_to(Options& options) {
+  options.add("Output", {{.name = "format",
+                          .options = "--format",
+                          .help = "of the pictures, where no ending says it",
+                          .value = &format,
+                          .unset = "by the ending, else png",
+                          .choices = {"png", "jpeg", "webp"}},
+                         {.name = "quality",
+                          .options = "--quality",
+                          .help = "of JPEG and WebP",
+                          .value = &quality,
+                          .low = 1,
+                          .high = 100},
+                         {.name = "lossless", .options = "--lossless", .help = "WebP without loss", .value = &lossless},
+                         {.name = "no_provenance",
+                          .options = "--no-provenance",
+                          .help = "leave out the mark that a network drew the picture (IPTC digital source type)",
+                          .value = &no_provenance}});
+}
+
 PictureWriter::PictureWriter(const OutputOptions& options, int64_t count)
-    : options_(options), names_(options.output, count, ".png") {
+    : options_(options), format_(options.picture_format()), names_(options.output, count, ending_of(options)) {
   require(options.sheet.empty() || count <= kMostOnSheet, ErrorKind::bad_input,
           "sheet: {} pictures are too many for one sheet; {} fit", count, kMostOnSheet);
   names_.probe();
@@ -46,19 +87,24 @@ PictureWriter::PictureWriter(const OutputOptions& options, int64_t count)
   }
   if (options.sheet.empty()) return;
   require(options.sheet != "-", ErrorKind::bad_input, "sheet: the name of a file is expected, not -");
-  require_ending(options.sheet, ".png", "sheet");
+  if (!format_of_ending(options.sheet)) require_ending(options.sheet, ".png", "sheet");
   OutputFile{options.sheet};
 }
 
+std::vector<std::byte> PictureWriter::encoded(const Image& image, const std::string& parameters) const {
+  return encode_picture(image, format_, {.quality = static_cast<int>(options_.quality), .lossless = options_.lossless},
+                        {.parameters = options_.no_metadata ? "" : parameters,
+                         .source = options_.no_provenance ? SourceType::none : options_.source});
+}
+
 std::string PictureWriter::write(const Image& image, const std::string& parameters, const std::string& stem) {
-  const std::vector<PngText> text = texts(options_.no_metadata ? "" : parameters);
   if (!options_.sheet.empty()) for_sheet_.push_back(image);
   const int64_t index = written_++;
   if (names_.to_stdout()) {
-    print_result(encode_png(image, text));
+    print_result(encoded(image, parameters));
     return "standard output";
   }
-  const std::string path = names_.write(index, encode_png(image, text), stem).string();
+  const std::string path = names_.write(index, encoded(image, parameters), stem).string();
   print_result(path + '\n');
   return path;
 }
@@ -73,7 +119,10 @@ void PictureWriter::write_latent(const Tensor& latent, double scale_factor, cons
 
 void PictureWriter::finish() {
   if (for_sheet_.empty()) return;
-  write_png(options_.sheet, sheet_of(for_sheet_));
+  OutputFile file(options_.sheet);
+  file.write(encode_picture(sheet_of(for_sheet_), format_of_ending(options_.sheet).value_or(PictureFormat::png), {},
+                            {.source = options_.no_provenance ? SourceType::none : options_.source}));
+  file.commit();
   if (!names_.to_stdout()) print_result(options_.sheet + '\n');
 }
 

@@ -4,8 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "cli/options.h"
 #include "cli/output_names.h"
-#include "io/image.h"
+#include "io/encode.h"
 #include "tensor/tensor.h"
 
 namespace calotype::cli {
@@ -14,7 +15,16 @@ namespace calotype::cli {
 struct OutputOptions {
   std::string output = "output.png";
   std::string sheet, save_latent;  // empty: none
-  bool no_metadata = false;
+  std::string format;              // png, jpeg, webp; empty: the ending of `output` says it, else PNG
+  int64_t quality = 90;            // of JPEG and WebP: 1 to 100
+  bool lossless = false;           // of WebP
+  bool no_metadata = false, no_provenance = false;
+  /// What the mark says that its pictures are; a command's own business, not an option.
+  SourceType source = SourceType::trained_algorithmic_media;
+
+  /// What says which kind of files are written, and how. Throws `bad_input` where name and format contradict.
+  PictureFormat picture_format() const;
+  void add_format_to(Options& options);
 };
 
 /// Writes pictures and latents one by one under their names, prints the path of each, and puts all on one sheet at the
@@ -31,7 +41,10 @@ class PictureWriter {
   void finish();
 
  private:
+  std::vector<std::byte> encoded(const Image& image, const std::string& parameters) const;
+
   OutputOptions options_;
+  PictureFormat format_;
   OutputNames names_;
   std::optional<OutputNames> latent_names_;
   int64_t written_ = 0, latents_ = 0;

@@ -39,6 +39,7 @@ std::string foretold(const StableDiffusion& model, const std::vector<Settled>& r
 
 int upscale(Arguments arguments) {
   PictureCommand<Upscale> command("upscale", "Draws a picture four times as large.");
+  command.drawing.output.source = SourceType::algorithmically_enhanced;
   command.options.add_example("calotype upscale -m x4-upscaler-ema.safetensors -i small.png -o large.png");
   command.options.add_example(
       "calotype upscale -m x4-upscaler-ema.safetensors -i small.png -p \"a white cat\" --noise-level 40 -o large.png");

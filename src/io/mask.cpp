@@ -17,8 +17,8 @@ struct BoxBlur {
   int whole;
   uint32_t weight, edge;
 
-  explicit BoxBlur(double radius) : whole(static_cast<int>(radius)) {
-    weight = static_cast<uint32_t>((1 << 24) / (2 * radius + 1));
+  explicit BoxBlur(float radius) : whole(static_cast<int>(radius)) {
+    weight = static_cast<uint32_t>(static_cast<float>(1 << 24) / (2 * radius + 1));  // in f32, as Pillow has it
     edge = ((1u << 24) - (2 * static_cast<uint32_t>(whole) + 1) * weight) / 2;
   }
 
@@ -34,9 +34,11 @@ struct BoxBlur {
   }
 };
 
-/// The radius of the box blur of which three make a Gaussian of this standard deviation (Gwosdek et al. 2011).
-double box_radius(double sigma) {
-  const double s = sigma * sigma / 3, length = std::sqrt(12 * s + 1), l = std::floor((length - 1) / 2);
+/// The radius of the box blur of which three make a Gaussian of this standard deviation (Gwosdek et al. 2011, equations
+/// 7, 11 and 14), in Pillow's types.
+float box_radius(float sigma) {
+  const float s = sigma * sigma / 3, length = static_cast<float>(std::sqrt(12.0 * s + 1.0));
+  const float l = static_cast<float>(std::floor((length - 1.0) / 2.0));
   return l + (2 * l + 1) * (l * (l + 1) - 3 * s) / (6 * (s - (l + 1) * (l + 1)));
 }
 
@@ -71,7 +73,7 @@ void widen(int& first, int& last, int more, int limit) {
 Image gaussian_blur(Image image, double radius) {
   check(std::isfinite(radius) && radius >= 0 && radius <= 10'000, "gaussian_blur: radius {}", radius);
   if (radius == 0) return image;
-  const BoxBlur blur(box_radius(radius));
+  const BoxBlur blur(box_radius(static_cast<float>(radius)));
   const size_t channels = image.channels, row = image.width * channels;
   parallel_for(image.height, [&](int64_t y) {
     for (size_t c = 0; c < channels; ++c) blur_line(&image.pixels[y * row + c], image.width, channels, blur);

@@ -1,5 +1,6 @@
 #include "io/printable.h"
 
+#include <algorithm>
 #include <cstdint>
 
 namespace calotype {
@@ -37,6 +38,16 @@ std::string printable(std::string_view text, size_t limit) {
     }
     shown += text.substr(at, length);
     at += length;
+  }
+  return shown;
+}
+
+std::string printable_lines(std::string_view text) {
+  std::string shown;
+  while (!text.empty()) {
+    const size_t end = std::min(text.find('\n'), text.size());
+    shown += printable(text.substr(0, end), text.size()) + '\n';
+    text.remove_prefix(std::min(end + 1, text.size()));
   }
   return shown;
 }

@@ -10,6 +10,9 @@ namespace calotype {
 /// `limit` bytes remain, then "..".
 std::string printable(std::string_view text, size_t limit = 120);
 
+/// The same line by line, each of any length and with its line feed.
+std::string printable_lines(std::string_view text);
+
 /// Whether the bytes are well-formed UTF-8 (no surrogates, no overlong forms).
 bool is_utf8(std::string_view text);
 

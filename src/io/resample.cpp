@@ -183,8 +183,11 @@ template <class Pixel>
 std::vector<Pixel> nearest(std::span<const Pixel> from, int channels, int width, int height, int to_width,
                            int to_height) {
   const auto places = [](int in, int out) {
+    // Step by step, not by a product: Pillow's sums, with their roundings, where a place falls between two pixels.
+    const double step = static_cast<double>(in) / out;
     std::vector<int> result(out);
-    for (int o = 0; o < out; ++o) result[o] = std::min(in - 1, static_cast<int>((o + 0.5) * in / out));
+    double place = step * 0.5;
+    for (int o = 0; o < out; ++o, place += step) result[o] = std::min(in - 1, static_cast<int>(place));
     return result;
   };
   const std::vector<int> columns = places(width, to_width), rows = places(height, to_height);

@@ -5,6 +5,7 @@
 
 #include "base/random.h"
 #include "ops/combine.h"
+#include "pipeline/decode.h"
 
 namespace calotype {
 namespace {
@@ -78,6 +79,11 @@ Image Preview::operator()(const Tensor& latents) const {
       image.pixels[pixel * 3 + k] = static_cast<uint8_t>(std::clamp(std::round(byte), 0.0, 255.0));
     }
   return image;
+}
+
+Image decoded_guess(const Vae& vae, const Tensor& latents) {
+  const NoGrad inference;
+  return to_image(vae.decode(combine({{1 / vae.config.scale_factor, latents.rows(0, 1)}})), Recipe::diffusers);
 }
 
 Image enlarged(const Image& image, int factor) {

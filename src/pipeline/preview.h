@@ -20,6 +20,9 @@ class Preview {
   std::vector<double> map_;  // [C + 1, 3]: channels, then a constant
 };
 
+/// What the autoencoder makes of the first of scaled latents [B, h, w, C]: a guess in full, at the price of decoding.
+Image decoded_guess(const Vae& vae, const Tensor& latents);
+
 /// Each pixel `factor` by `factor` times.
 Image enlarged(const Image& image, int factor);
 

@@ -58,6 +58,13 @@ TEST(Checker, TextsAreTheReferences) {
   EXPECT_EQ(result.lines("ok"), 1202) << result.text;
 }
 
+TEST(Checker, PicturesAreTheReferences) {
+  const Result result = checked(check_images, kData / "images");
+  EXPECT_EQ(result.code, 0) << result.text;
+  EXPECT_EQ(result.lines("skip"), 0) << result.text;
+  EXPECT_GE(result.lines("ok"), 130) << result.text;
+}
+
 TEST(Checker, GradientsAndOptimizersAreTheReferences) {
   const Result result = checked(check_training, kData / "training");
   EXPECT_EQ(result.code, 0) << result.text;

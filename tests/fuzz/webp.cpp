@@ -1,0 +1,11 @@
+// Any bytes are a picture, or refused.
+
+#include "io/webp.h"
+
+#include "fuzz/pictures.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace calotype;
+  fuzz::decodes_or_refuses({data, size}, [](auto file) { return decode_webp(file, "fuzz", fuzz::kLimits); });
+  return 0;
+}
