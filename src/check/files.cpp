@@ -21,10 +21,10 @@ void check_files(const Request& request, Report& report) {
   check_damaged(context, report);
   check_gguf(context, report);
   if (context.index.contains("lora"))
-    check_adapters({context.folder, context.index, context.sizes, ReferenceTensors(context.folder / "effects.safetensors")},
-                   report);
-  for (const json& row : context.index.value("embeddings", json::array()))
-    report.skip(word(row, "path", "embeddings"), "embeddings are not checked yet", "embeddings");
+    check_adapters(
+        {context.folder, context.index, context.sizes, ReferenceTensors(context.folder / "effects.safetensors")},
+        report);
+  check_embeddings(context, report);
 }
 
 }  // namespace calotype::checker

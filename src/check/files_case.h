@@ -59,10 +59,11 @@ void compare_tensors(std::span<const StoredTensor> tensors, const json& wanted, 
 void compare_effects(const std::filesystem::path& path, const std::string& name, const json& sizes,
                      const ReferenceTensors& effects, Findings& findings);
 
-// Topics of the index. Adapters and embeddings are not read by these.
+// Topics of the index. Adapters are not read by these.
 void check_checkpoints(const FilesContext& context, Report& report);
 void check_folders(const FilesContext& context, Report& report);
 void check_damaged(const FilesContext& context, Report& report);
+void check_embeddings(const FilesContext& context, Report& report);
 void check_gguf(const FilesContext& context, Report& report);
 void check_folder_pipeline(const FilesContext& context, Report& report);
 

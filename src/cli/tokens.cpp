@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -25,6 +27,13 @@ struct Asked {
   bool negative = false, sd1 = false, json = false;
 };
 
+/// Whether a field of a request says how its prompt is read.
+bool is_asked(const Field& field) {
+  constexpr std::string_view kNames[] = {"prompt_syntax", "steps",     "recipe",       "styles",
+                                         "style",         "wildcards", "wildcard_seed"};
+  return std::ranges::find(kNames, field.name) != std::end(kNames);
+}
+
 Options make_options(Asked& asked) {
   Options options("calotype tokens",
                   "Shows how a prompt is read: its parts, what it says at which steps, the tokens of each chunk of 75 "
@@ -32,8 +41,7 @@ Options make_options(Asked& asked) {
                   "TEXT");
   std::vector<Field> table;
   for (const Field& field : fields(asked.request))
-    for (const char* name : {"prompt_syntax", "steps", "recipe", "styles", "style", "wildcards", "wildcard_seed"})
-      if (field.name == name) table.push_back(field);
+    if (is_asked(field)) table.push_back(field);
   table.push_back({.name = "negative",
                    .options = "--negative",
                    .help = "read it as a negative prompt, without AND and adapters",
@@ -125,6 +133,12 @@ std::string weight_text(const ordered_json& token) {
   return weight == 1 ? "" : fmt::format("  x {:.4g}", weight);
 }
 
+/// What a token says; the blank that ends a word is not shown.
+std::string without_last_blank(std::string text) {
+  if (text.ends_with(' ')) text.pop_back();
+  return printable(text);
+}
+
 void add_chunks(const ordered_json& text, std::string& out) {
   size_t number = 0;
   for (const ordered_json& chunk : text["chunks"]) {
@@ -134,8 +148,8 @@ void add_chunks(const ordered_json& text, std::string& out) {
         out += fmt::format("      embedding {} ({} places){}\n", printable(token["embedding"].get<std::string>()),
                            token["vectors"].get<int64_t>(), weight_text(token));
       else
-        out += fmt::format("      {:>5}  {}{}\n", token["id"].get<int64_t>(),
-                           printable(token["text"].get<std::string>()), weight_text(token));
+        out += fmt::format("      {:>5}  {}{}\n", token["id"].get<int64_t>(), without_last_blank(token["text"]),
+                           weight_text(token));
     }
   }
 }
@@ -175,7 +189,8 @@ int tokens(Arguments arguments) {
   Asked asked;
   const Options options = make_options(asked);
   if (!options.parse(arguments)) return kSuccess;
-  for (const Field& field : fields(asked.request)) check_range(field);
+  for (const Field& field : fields(asked.request))
+    if (is_asked(field)) check_range(field);
   (asked.negative ? asked.request.negative_prompt : asked.request.prompt) = prompt_text(asked.text);
   if (asked.request.seed < 0) asked.request.seed = 0;
   PromptFinisher().finish(asked.request);

@@ -10,7 +10,7 @@
 #include "io/inversion_card.h"
 #include "io/png.h"
 #include "io/printable.h"
-#include "io/safetensors.h"
+#include "io/tensor_file.h"
 
 namespace calotype {
 namespace {
@@ -65,7 +65,7 @@ InversionFile read_inversion_file(const std::filesystem::path& path) {
   {
     const MappedFile mapped(path);
     file = is_png(mapped.bytes()) ? read_inversion_card(mapped.bytes(), where)
-                                  : from_tensors(Safetensors(path).tensors(), where);
+                                  : from_tensors(TensorFile(path).tensors(), where);
   }
   if (file.name.empty()) file.name = path.stem().string();
   require(file.count > 0 && file.width > 0, ErrorKind::bad_file, "{}: this embedding has no vectors", where);

@@ -63,7 +63,7 @@ struct StableDiffusion {
   bool depth_bicubic = false;       // the filter that makes the depth net's square; else bilinear
   LowScaleNoise low_scale;          // of an x4 upscaler
   ImageConditioning image;          // of unCLIP
-  Inversions inversions;  // words that prompts may use for vectors of the text tower; none at first
+  Inversions inversions;            // words that prompts may use for vectors of the text tower; none at first
 
   /// Pixels a side at which the model was trained.
   int64_t native_size() const { return latent_size * vae->config.downscale(); }
@@ -77,9 +77,9 @@ struct OpenOptions {
   std::vector<AdapterUse> adapters = {};                // in the order in which they change the weights
 };
 
-/// Opens a single file in the original layout (safetensors, PyTorch's, GGUF), with a yaml of its stem beside it where it
-/// needs one, or a diffusers folder. Only headers are read; weights are mapped when they are used. Throws `bad_file` naming what is missing,
-/// extra or misshapen, `unsupported` for what is no Stable Diffusion.
+/// Opens a single file in the original layout (safetensors, PyTorch's, GGUF), with a yaml of its stem beside it where
+/// it needs one, or a diffusers folder. Only headers are read; weights are mapped when they are used. Throws `bad_file`
+/// naming what is missing, extra or misshapen, `unsupported` for what is no Stable Diffusion.
 StableDiffusion open_stable_diffusion(const std::filesystem::path& path, const OpenOptions& options = {});
 
 /// One network of a file: for trainers, which take a trained part and leave the rest.
