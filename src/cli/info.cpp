@@ -94,7 +94,7 @@ std::vector<Fact> kernel_facts(kernels::Precision precision) {
 
 std::string table(const std::vector<Fact>& rows) {
   std::string text;
-  for (const Fact& row : rows) text += fmt::format("{:<28}{}\n", row.key, row.value);
+  for (const Fact& row : rows) text += fmt::format("{:<34}{}\n", row.key, row.value);
   return text;
 }
 
