@@ -28,14 +28,9 @@ namespace {
 /// Draws all wishes and writes each picture as soon as it is done.
 class Drawer {
  public:
-  Drawer(const StableDiffusion& model, const DrawingOptions& given, Display& display, PictureWriter& writer,
-         int64_t count)
-      : model_(model),
-        given_(given),
-        display_(display),
-        writer_(writer),
-        preview_(given.preview, *model.vae),
-        count_(count) {
+  Drawer(StableDiffusion model, const DrawingOptions& given, Display& display, PictureWriter& writer, int64_t count)
+      : given_(given), display_(display), writer_(writer), count_(count) {
+    use(std::move(model), {});
     if (!given.output.no_metadata) hash_.emplace(find_model(given.model));
     watcher_.on_phase = [this](const char* phase) {
       stop_if_interrupted();
@@ -43,7 +38,7 @@ class Drawer {
     };
     watcher_.on_step = [this](const Progress& at) {
       stop_if_interrupted();
-      preview_.show(at, display_);
+      preview_->show(at, display_);
       display_.step(static_cast<int64_t>(at.index) + 1, static_cast<int64_t>(at.count));
     };
     watcher_.on_warning = [this](const std::string& line) {
@@ -51,7 +46,9 @@ class Drawer {
     };
   }
 
-  void draw(const Wish& wish) {
+  /// The adapters are those that a wish's prompts ask for: the model is opened anew where they are not the last's.
+  void draw(const Wish& wish, const std::vector<AdapterTag>& adapters) {
+    if (adapters != adapters_) use(open_model(given_, display_, adapters), adapters);
     for (int64_t first = 0; first < wish.count; first += given_.batch_size) {
       const int64_t some = std::min(given_.batch_size, wish.count - first);
       if (count_ > 1)
@@ -63,7 +60,7 @@ class Drawer {
 
  private:
   void draw_together(const Settled& run, const std::string& stem) {
-    preview_.restart();
+    preview_->restart();
     const Tensor latents = draw_latents(model_, run, watcher_);
     trim_allocator();  // the decoder's tensors are of other sizes
     for (int64_t i = 0; i < run.pictures(); ++i, ++drawn_) {
@@ -90,11 +87,21 @@ class Drawer {
     return text;
   }
 
-  const StableDiffusion& model_;
+  void use(StableDiffusion model, const std::vector<AdapterTag>& adapters) {
+    preview_.reset();
+    model_ = std::move(model);
+    adapters_ = adapters;
+    preview_.emplace(given_.preview, *model_.vae);
+    for (const std::string& note : adapter_notes(model_, given_.run.verbose))
+      if (warned_.insert(note).second) display_.note(note);
+  }
+
+  StableDiffusion model_;
+  std::vector<AdapterTag> adapters_;  // of the prompts, with which the model was opened
   const DrawingOptions& given_;
   Display& display_;
   PictureWriter& writer_;
-  Previewer preview_;
+  std::optional<Previewer> preview_;  // of the model's autoencoder
   Watcher watcher_;
   std::optional<ModelHash> hash_;
   int64_t count_, drawn_ = 0;
@@ -132,7 +139,8 @@ void draw_all(const DrawingOptions& given, const std::vector<Wish>& wishes, cons
   int64_t count = 0;
   for (const Wish& wish : wishes) count += wish.count;
   PictureWriter writer(given.output, count);
-  const StableDiffusion model = open_model(given, display);
+  StableDiffusion model = open_model(given, display);
+  std::vector<std::vector<AdapterTag>> adapters;
   std::set<std::array<int64_t, 4>> measured;
   std::vector<Settled> runs;
   std::vector<int64_t> counts;
@@ -140,13 +148,16 @@ void draw_all(const DrawingOptions& given, const std::vector<Wish>& wishes, cons
     Settled run = wish.settle(model, 0, std::min(given.batch_size, wish.count));
     if (measured.insert({run.request.width, run.request.height, run.pictures(), run.guided}).second)
       require_memory(model, run);
+    if (!run.adapters.empty() && std::ranges::find(adapters, run.adapters) == adapters.end())
+      open_model(given, display, run.adapters);  // what is wrong with an adapter shows before anything is drawn
+    adapters.push_back(run.adapters);
     if (!announce) continue;
     runs.push_back(std::move(run));
     counts.push_back(wish.count);
   }
   if (announce && !given.run.quiet) announce(model, runs, counts, display);
-  Drawer drawer(model, given, display, writer, count);
-  for (const Wish& wish : wishes) drawer.draw(wish);
+  Drawer drawer(std::move(model), given, display, writer, count);
+  for (size_t i = 0; i < wishes.size(); ++i) drawer.draw(wishes[i], adapters[i]);
   writer.finish();
 }
 

@@ -1,12 +1,14 @@
 #include "cli/drawing_options.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <filesystem>
 
 #include "base/error.h"
 #include "base/isa.h"
+#include "cli/adapter_uses.h"
 #include "cli/find_model.h"
 #include "diffusion/prediction.h"
 #include "io/printable.h"
@@ -36,6 +38,14 @@ void add_model(Options& options, DrawingOptions& given) {
            .options = "--embd-dir",
            .help = "a folder of embeddings (textual inversion) that prompts may name",
            .value = &given.embd_dir},
+          {.name = "lora",
+           .options = "--lora",
+           .help = "an adapter, FILE[:WEIGHT] or FILE[:WEIGHT_OF_UNET:WEIGHT_OF_TEXT]; may stand more than once",
+           .value = &given.lora},
+          {.name = "lora_dir",
+           .options = "--lora-dir,--lora-model-dir",
+           .help = "a folder of adapters, which prompts name as <lora:NAME:WEIGHT>",
+           .value = &given.lora_dir},
       });
 }
 
@@ -96,7 +106,24 @@ void DrawingOptions::take_size(const std::vector<Field>& request_fields) const {
   set(*find(request_fields, "height"), size.substr(by + 1));
 }
 
-StableDiffusion open_model(const DrawingOptions& given, Display& display) {
+std::vector<std::string> adapter_notes(const StableDiffusion& model, bool verbose) {
+  constexpr size_t kMostNamed = 10;
+  std::vector<std::string> notes;
+  for (const AdapterReport& report : model.adapters) {
+    const std::string name = printable(report.name, 60);
+    if (verbose) notes.push_back(fmt::format("adapter {}: {} modules", name, report.applied));
+    if (report.unused.empty()) continue;
+    const std::vector<std::string> named(report.unused.begin(),
+                                         report.unused.begin() + std::min(report.unused.size(), kMostNamed));
+    notes.push_back(fmt::format("calotype: warning: lora: {}: {} of {} modules have no layer in this model: {}{}", name,
+                                report.unused.size(), report.unused.size() + static_cast<size_t>(report.applied),
+                                printable(fmt::format("{}", fmt::join(named, ", ")), 1000),
+                                named.size() < report.unused.size() ? ", ..." : ""));
+  }
+  return notes;
+}
+
+StableDiffusion open_model(const DrawingOptions& given, Display& display, const std::vector<AdapterTag>& tags) {
   OpenOptions options{.vae = given.vae, .variant = given.variant, .precision = given.run.products()};
   if (!given.prediction.empty()) {
     options.prediction = prediction_from(given.prediction);
@@ -106,6 +133,7 @@ StableDiffusion open_model(const DrawingOptions& given, Display& display) {
   }
   display.phase("load");
   const std::filesystem::path path = find_model(given.model);
+  options.adapters = adapter_uses(given.lora, given.lora_dir, tags);
   StableDiffusion model = open_stable_diffusion(path, options);
   if (given.run.precision == "bf16" && model.precision != Precision::bf16)
     display.note(

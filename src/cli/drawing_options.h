@@ -9,12 +9,14 @@
 #include "cli/previewer.h"
 #include "cli/run_options.h"
 #include "load/stable_diffusion.h"
+#include "text/adapter_tags.h"
 
 namespace calotype::cli {
 
 /// What every command that draws takes, whatever it draws from.
 struct DrawingOptions {
-  std::string prompt_file, size, model, prediction, vae, variant, embd_dir, load_latent;
+  std::string prompt_file, size, model, prediction, vae, variant, embd_dir, lora_dir, load_latent;
+  std::vector<std::string> lora;
   int64_t batch_size = 1;
   OutputOptions output;
   PreviewOptions preview;
@@ -27,7 +29,11 @@ struct DrawingOptions {
   void take_size(const std::vector<Field>& request_fields) const;
 };
 
-/// Opens the model that is to draw, with a note on how it was read where that was asked for.
-StableDiffusion open_model(const DrawingOptions& options, Display& display);
+/// Opens the model that is to draw, with a note on how it was read where that was asked for. `tags` are the adapters
+/// that prompts ask for, beside those of the options.
+StableDiffusion open_model(const DrawingOptions& options, Display& display, const std::vector<AdapterTag>& tags = {});
+
+/// What adapters changed, where that was asked for, and warnings of what in them has no place in the model.
+std::vector<std::string> adapter_notes(const StableDiffusion& model, bool verbose);
 
 }  // namespace calotype::cli

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/error.h"
 #include "io/json.h"
@@ -94,6 +95,13 @@ void name_module(AdapterModule& module) {
       break;
     }
   module.path = replaced(replaced(std::string(rest), ".processor.", "."), ".", "_");
+  if (module.part != AdapterPart::text) return;
+  // The first diffusers releases named the text tower's layers like the UNet's.
+  constexpr std::pair<std::string_view, std::string_view> kOlder[] = {{"attn_to_q", "attn_q_proj"},
+                                                                      {"attn_to_k", "attn_k_proj"},
+                                                                      {"attn_to_v", "attn_v_proj"},
+                                                                      {"attn_to_out_0", "attn_out_proj"}};
+  for (const auto& [older, name] : kOlder) module.path = replaced(module.path, older, name);
 }
 
 double alpha_of(const StoredTensor& stored, const std::string& where, const std::string& module) {

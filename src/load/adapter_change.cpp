@@ -190,7 +190,6 @@ class Fit {
 
   void magnitude(const Shape& weight) const {
     if (!module_.find("dora_scale")) return;
-    if (!changes_weight(module_)) refuse("it has a dora_scale and nothing to scale");
     const StoredTensor& g = need("dora_scale");
     const int64_t count = g.shape.count();
     const bool by_row = g.shape[0] == weight[0] && count == weight[0];
@@ -224,6 +223,7 @@ bool changes_bias(const AdapterModule& module) {
 void require_fits(const Adapter& adapter, const AdapterModule& module, const std::string& shown, const Shape& weight,
                   bool reads_context) {
   const Fit fit(adapter, module, shown);
+  if (!changes_weight(module) && !changes_bias(module)) fit.refuse("it holds nothing that changes a weight");
   if (changes_weight(module)) {
     const Fit::Matrix change = fit.weight();
     const int64_t rows = weight[0], columns = weight.count() / rows;

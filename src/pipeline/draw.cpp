@@ -1,9 +1,11 @@
 #include "pipeline/draw.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
 #include "diffusion/noise.h"
+#include "io/printable.h"
 #include "ops/arithmetic.h"
 #include "ops/combine.h"
 #include "ops/structure.h"
@@ -73,6 +75,10 @@ Tensor draw_latents(const StableDiffusion& model, const Settled& run, const Watc
   const NoGrad inference;
   Noise noise =
       run.request.one_generator ? Noise::whole_batch(run.request.seeds[0]) : Noise::per_picture(run.request.seeds);
+  for (const AdapterTag& tag : run.adapters)
+    require(std::ranges::find(model.adapters, tag.name, &AdapterReport::name) != model.adapters.end(),
+            ErrorKind::bad_input, "prompt: <lora:{}>: the model was opened without an adapter of that name",
+            printable(tag.name, 60));
   for (const std::string& remark : run.remarks) watcher.warn(remark);
   Sampling sampling;
   sampling.plan = make_plan(schedule_of(model.noise), run.sampler->family, run.plan);

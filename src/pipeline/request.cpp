@@ -135,8 +135,6 @@ void settle_prompts(const StableDiffusion& model, Settled& run) {
   take(run.request.prompts, PromptRole::wanted);
   read.clear();
   take(run.request.negative_prompts, PromptRole::unwanted);
-  require(run.adapters.empty(), ErrorKind::bad_input, "prompt: <lora:{}>: there is no adapter of that name",
-          run.adapters.empty() ? "" : printable(run.adapters[0].name, 60));
 }
 
 }  // namespace

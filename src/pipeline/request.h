@@ -62,7 +62,8 @@ struct Settled {
   PromptSyntax syntax = PromptSyntax::a1111;
   bool composed = false;    // a prompt has several parts, or one with a weight: they are guided to together
   int64_t most_chunks = 1;  // of 77 tokens, of any prompt
-  std::vector<AdapterTag> adapters = {};  // that the prompts ask for, each once
+  std::vector<AdapterTag> adapters =
+      {};  // that the prompts ask for, each once; whoever draws opens the model with them
 
   // What other pipelines than text to image set.
   Prepare prepare = {};                                            // empty: noise alone

@@ -14,7 +14,7 @@
 #include "io/settings.h"
 #include "load/formula_file.h"
 #include "pipeline/request.h"
-#include "support/golden.h"
+#include "support/golden_file.h"
 #include "support/scratch.h"
 
 namespace calotype::testing {
