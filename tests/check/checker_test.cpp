@@ -71,7 +71,7 @@ TEST(Checker, GradientsAndOptimizersAreTheReferences) {
   EXPECT_EQ(result.lines("ok"), 106) << result.text;
 }
 
-TEST(Checker, PicturesAreTheReferences) {
+TEST(Checker, DrawingsAreTheReferences) {
   const Result result = checked(check_pipelines, kData / "pipelines");
   EXPECT_EQ(result.code, 0) << result.text;
   EXPECT_EQ(result.lines("ok"), 18) << result.text;
