@@ -31,7 +31,11 @@ class PipelineCase {
   void compare_ids();
   void compare_draws();
   void compare_levels();
-  void compare_encodings(const std::string& name, const std::vector<Tensor>& got);
+  void compare_sigmas(const Plan& plan);
+  void compare_encodings();
+  void compare_encoding(const std::string& name, const std::vector<Tensor>& got);
+  void compare_with_exact(int number, const std::vector<double>& got, const std::vector<double>& want);
+  NoisePath stored_path();
   void compare_states(const Tensor& last);
   void compare_pictures(const std::vector<Image>& images);
   void compare_tensor(const std::string& name, const Tensor& got);
@@ -46,6 +50,8 @@ class PipelineCase {
 
   std::vector<Tensor> states_, decoded_, encoded_, moments_;
   std::vector<double> times_;
+  int path_values_ = 0;      // how many of the stored path were taken
+  double latent_slack_ = 0;  // how far the reference's own rounding moves latents that a network is shown
   bool called_ = false, answered_ = false;  // has the network been, once?
 };
 

@@ -108,7 +108,11 @@ TextToImage request_of(const json& words, const FormulaModel& model) {
 Settled settled_of(const json& words, const FormulaModel& model, const std::filesystem::path& folder) {
   const std::string pipeline = words.at("pipeline");
   TextToImage text = request_of(words, model);
-  if (pipeline == "txt2img") return settle(model.parts, text);
+  if (pipeline == "txt2img") {
+    Settled run = settle(model.parts, text);
+    run.plan.discard_next_to_last = false;  // the reference is k-diffusion's functions, not the web interface's menu
+    return run;
+  }
   std::vector<Image> pictures = images_of(words, "init_image", folder);
   const auto strength = [&](double otherwise) { return optional_number(words, "strength").value_or(otherwise); };
   if (pipeline == "img2img")

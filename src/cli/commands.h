@@ -13,6 +13,7 @@ int img2img(Arguments arguments);
 int depth2img(Arguments arguments);
 int inpaint(Arguments arguments);
 int upscale(Arguments arguments);
+int depth(Arguments arguments);
 int inspect(Arguments arguments);
 int metadata(Arguments arguments);
 int info(Arguments arguments);

@@ -26,6 +26,7 @@ constexpr Command kCommands[] = {
     {"depth2img", "draw over a picture and keep its depth, or draw from a depth map", depth2img},
     {"inpaint", "draw a part of a picture anew, or beyond its edges", inpaint},
     {"upscale", "draw a picture four times as large", upscale},
+    {"depth", "estimate the depth of pictures", depth},
     {"inspect", "say what a file or folder holds", inspect},
     {"metadata", "say how a picture was made", metadata},
     {"train", "train an autoencoder, a text tower or a UNet", train},

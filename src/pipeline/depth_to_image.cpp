@@ -79,7 +79,7 @@ Settled settle(const StableDiffusion& model, const DepthToImage& asked) {
           "depth: say what is to be drawn over, by -i FILE, or give a depth map by --depth FILE");
   require(!has_mask || request.pictures.size() == 1, ErrorKind::bad_input,
           "mask: it says which part of a picture is drawn anew; give the picture by -i FILE");
-  if (request.depths.empty()) require_depth_network(model);
+  if (request.depths.empty()) depth_net_of(model);  // refuses where there is none
   const std::string remark = choose_size(model, request.text, size_of(request), request.full_size);
   for (const Field& field : fields(request)) check_range(field);
 

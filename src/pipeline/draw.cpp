@@ -71,7 +71,7 @@ Denoiser keeping(const Keeper& keeper, Denoiser guess, Recipe recipe) {
 
 }  // namespace
 
-Tensor draw_latents(const StableDiffusion& model, const Settled& run, const Watcher& watcher) {
+Tensor draw_latents(const StableDiffusion& model, const Settled& run, const Watcher& watcher, const NoisePath& path) {
   const NoGrad inference;
   Noise noise =
       run.request.one_generator ? Noise::whole_batch(run.request.seeds[0]) : Noise::per_picture(run.request.seeds);
@@ -92,6 +92,7 @@ Tensor draw_latents(const StableDiffusion& model, const Settled& run, const Watc
   size_t step = 0;
   sampling.options = run.options;
   noise.serve(sampling, shape);
+  if (path) sampling.between = path;
   sampling.on_step = watcher.on_step;
   sampling.prediction = model.prediction;
   sampling.before_step = [&step](size_t index) { step = index; };
@@ -118,9 +119,9 @@ Image finished_picture(const StableDiffusion& model, const Settled& run, const T
   return run.finish ? run.finish(std::move(image), index) : image;
 }
 
-Drawing draw(const StableDiffusion& model, const Settled& run, const Watcher& watcher) {
+Drawing draw(const StableDiffusion& model, const Settled& run, const Watcher& watcher, const NoisePath& path) {
   Drawing drawing;
-  drawing.latents = draw_latents(model, run, watcher);
+  drawing.latents = draw_latents(model, run, watcher, path);
   watcher.phase("decode");
   for (int64_t b = 0; b < run.pictures(); ++b)
     drawing.images.push_back(finished_picture(model, run, drawing.latents.rows(b, 1), b, watcher.tap));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "io/image.h"
@@ -14,13 +15,17 @@ struct Drawing {
   std::vector<Image> images;  // RGB
 };
 
+/// Noise of unit variance for the stretch from `sigma` down to `next`, instead of the path that the seeds stand for.
+using NoisePath = std::function<Tensor(double sigma, double next)>;
+
 /// Draws what was settled, whatever the pipeline. The same request gives the same bits for any number of threads; a
 /// picture does not depend on the batch it is in, unless one generator draws for all. Throws whatever the watcher
 /// throws.
-Drawing draw(const StableDiffusion& model, const Settled& run, const Watcher& watcher = {});
+Drawing draw(const StableDiffusion& model, const Settled& run, const Watcher& watcher = {}, const NoisePath& path = {});
 
 /// The first part alone, for whoever decodes later: latents [B, h, w, C], scaled.
-Tensor draw_latents(const StableDiffusion& model, const Settled& run, const Watcher& watcher = {});
+Tensor draw_latents(const StableDiffusion& model, const Settled& run, const Watcher& watcher = {},
+                    const NoisePath& path = {});
 
 /// The second: picture `index` of the drawing, decoded from its latents [1, h, w, C], and what the pipeline does to it
 /// then.

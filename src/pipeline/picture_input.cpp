@@ -76,8 +76,8 @@ Tensor depth_input(const Image& image, int target) {
   return y;
 }
 
-Tensor depth_input_square(const Image& image, int side) {
-  return levels(resized(image, side, side, Resampling::bilinear),
+Tensor depth_input_square(const Image& image, int side, Resampling filter) {
+  return levels(resized(image, side, side, filter),
                 [](uint8_t level, size_t) { return centred(static_cast<float>(level) / 255); });
 }
 

@@ -32,9 +32,8 @@ Size depth_size(Size own, int target, DepthSizing sizing);
 /// Throws `bad_input` for a picture so long that a side of 0 would be left.
 Tensor depth_input(const Image& image, int target = 384);
 
-/// Transformers' preparation, as the depth pipeline of diffusers has it: squashed to a square of 8 bits (bilinear), in
-/// [-1, 1].
-Tensor depth_input_square(const Image& image, int side = 384);
+/// Transformers' preparation, as the depth pipeline of diffusers has it: squashed to a square of 8 bits, in [-1, 1].
+Tensor depth_input_square(const Image& image, int side = 384, Resampling filter = Resampling::bilinear);
 
 /// Where the middle square begins: transformers rounds down, open_clip to the nearest, halves to even.
 enum class ClipCrop { transformers, open_clip };

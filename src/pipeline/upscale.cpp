@@ -15,7 +15,7 @@
 namespace calotype {
 namespace {
 
-constexpr int64_t kMostNoiseLevel = 350;  // the released model was trained up to it
+constexpr int64_t kMostNoiseLevel = 999;  // that any schedule has
 
 /// The small pictures as the network is shown them, before noise. [n, h, w, 3]
 Tensor small_pictures(const std::vector<Image>& pictures, const Shape& cells) {
@@ -29,7 +29,7 @@ Tensor small_pictures(const std::vector<Image>& pictures, const Shape& cells) {
 Scene scene_of(const StableDiffusion& model, const Settled& run, const Upscale& request, Noise& noise) {
   const Shape cells = latent_shape(model, run);
   const Tensor small = small_pictures(request.pictures, cells);
-  const Level level = schedule_of(request.small_noise).at(static_cast<int>(request.noise_level));
+  const Level level = schedule_of(model.low_scale.noise).at(static_cast<int>(request.noise_level));
   Scene scene;
   scene.beside = combine({{level.signal, small}, {level.noise, noise.draw(small.shape())}});
   scene.levels = {static_cast<int32_t>(request.noise_level)};
@@ -54,7 +54,10 @@ std::vector<Field> fields(Upscale& request) {
 Settled settle(const StableDiffusion& model, const Upscale& asked) {
   require_kind(model, "upscale", {ModelKind::upscaler});
   Upscale request = asked;
-  for (const Field& field : fields(request)) check_range(field);
+  for (Field field : fields(request)) {
+    if (field.name == "noise_level") field.high = static_cast<double>(model.low_scale.max_level);
+    check_range(field);
+  }
   check(!request.pictures.empty(), "upscale: there is no picture");
   const int cell = static_cast<int>(model.vae->config.downscale());
   Size small{request.pictures[0].width, request.pictures[0].height};

@@ -11,9 +11,8 @@ namespace calotype {
 struct Upscale {
   TextToImage text{.cfg_scale = 9};  // the prompt may be empty; width and height follow from the picture
   std::vector<Image> pictures = {};  // one for all; or picture b is made from pictures[b mod n]
-  int64_t noise_level = 20;          // 0 .. 350: more leaves more to be invented
+  int64_t noise_level = 20;          // of the model's 0 .. 350: more leaves more to be invented
   bool whole_fours = false;          // first brought to multiples of 4 a side, as diffusers does
-  NoiseProcess small_noise{.beta_start = 0.0001, .beta_end = 0.02};  // how noise is laid on the small picture
 };
 
 std::vector<Field> fields(Upscale& request);

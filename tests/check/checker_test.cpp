@@ -74,7 +74,7 @@ TEST(Checker, GradientsAndOptimizersAreTheReferences) {
 TEST(Checker, DrawingsAreTheReferences) {
   const Result result = checked(check_pipelines, kData / "pipelines");
   EXPECT_EQ(result.code, 0) << result.text;
-  EXPECT_EQ(result.lines("ok"), 18) << result.text;
+  EXPECT_EQ(result.lines("ok"), 32) << result.text;
 }
 
 TEST(Checker, AdaptersDoWhatTheReferencesDo) {

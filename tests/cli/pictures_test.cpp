@@ -72,8 +72,9 @@ std::vector<std::string> words_of(const std::string& line) {
 }
 
 TEST_F(PictureCommands, EveryExampleOfTheHelpRuns) {
-  const std::pair<const char*, const char*> commands[] = {
-      {"txt2img", "tiny"}, {"img2img", "tiny"}, {"inpaint", "nine"}, {"depth2img", "depth"}, {"upscale", "x4"}};
+  const std::pair<const char*, const char*> commands[] = {{"txt2img", "tiny"}, {"img2img", "tiny"},
+                                                          {"inpaint", "nine"}, {"depth2img", "depth"},
+                                                          {"upscale", "x4"},   {"depth", "depth"}};
   for (const auto& [command, kind] : commands) {
     const std::string help = run_program({{command, "--help"}}).output;
     size_t examples = 0;
@@ -92,10 +93,7 @@ TEST_F(PictureCommands, EveryExampleOfTheHelpRuns) {
       }
       std::filesystem::create_directories(at("out"));
       if (!names_model) words.insert(words.end(), {"-m", model("tiny")});
-      // The tiny model has no depth network of its own.
-      if (words[0] == "depth2img" && std::ranges::count(words, "--depth") == 0)
-        words.insert(words.end(), {"--depth", at("room.png")});
-      words.insert(words.end(), {"--steps", "2"});
+      if (words[0] != "depth") words.insert(words.end(), {"--steps", "2"});
       const Finished finished = run(words);
       EXPECT_EQ(finished.code, 0) << help.substr(at_line, end - at_line) << "\n" << finished.errors;
       EXPECT_TRUE(std::filesystem::exists(finished.output.substr(0, finished.output.find('\n')))) << finished.output;
@@ -135,6 +133,21 @@ TEST_F(PictureCommands, DepthIsKept) {
                                  "-p", "a", "--steps", "2", "--save-depth", at("seen.pfm"), "-o", at("a.png")});
   EXPECT_EQ(finished.code, 0) << finished.errors;
   EXPECT_TRUE(file_text(at("seen.pfm")).starts_with("Pf\n48 40\n"));
+}
+
+TEST_F(PictureCommands, DepthByItself) {
+  const Finished finished = run({"depth", "-m", model("depth"), "-i", at("photos"), at("cats.jpg"), "-o", at("maps/")});
+  EXPECT_EQ(finished.code, 0) << finished.errors;
+  EXPECT_EQ(finished.output, at("maps/one.png") + "\n" + at("maps/two.png") + "\n" + at("maps/cats.png") + "\n");
+  const Grey16 map = read_grey16(at("maps/one.png"));
+  EXPECT_EQ(map.width, 48);
+  EXPECT_EQ(map.height, 40);
+  EXPECT_EQ(*std::ranges::max_element(map.pixels), 65535);
+  EXPECT_EQ(run({"depth", "-m", model("depth"), "-i", at("cat.png"), "-o", at("a.npy")}).code, 0);
+  EXPECT_EQ(run({"depth", "-m", model("tiny"), "-i", at("cat.png"), "-o", at("b.png")}).code, 3);
+  EXPECT_EQ(run({"depth", "-m", model("depth"), "-i", at("cat.png"), "-o", at("b.txt")}).code, 2);
+  EXPECT_EQ(run({"depth", "-m", model("depth"), "-i", at("cat.png"), "--colormap", "green", "-o", at("b.png")}).code,
+            2);
 }
 
 TEST_F(PictureCommands, RefuseInOneLine) {

@@ -6,12 +6,11 @@
 #include <string>
 #include <vector>
 
-#include "base/output_file.h"
-#include "check/configurations.h"
+#include "base/dtype.h"
+#include "check/model_words.h"
 #include "check/reference.h"
 #include "cli/process.h"
 #include "io/picture.h"
-#include "io/settings.h"
 #include "load/formula_file.h"
 #include "pipeline/request.h"
 #include "support/golden_file.h"
@@ -23,26 +22,6 @@ namespace {
 using checker::json;
 
 const std::filesystem::path kFolder = data_path("pipelines");
-
-/// A model of the reference data as one checkpoint in the original layout, with its yaml beside it.
-void write_model(const json& words, const std::filesystem::path& file) {
-  const auto number = [](const json& row, const char* key, double otherwise) {
-    return checker::optional_number(row, key).value_or(otherwise);
-  };
-  ModelDescription description;
-  if (checker::word(words, "parameterization") == "v") description.prediction = Prediction::v_prediction;
-  description.beta_start = number(words.at("schedule"), "linear_start", 0);
-  description.beta_end = number(words["schedule"], "linear_end", 0);
-  description.latent_size = static_cast<int64_t>(number(words.at("unet"), "image_size", 0));
-  description.unet = checker::unet_config(words["unet"]);
-  description.vae = checker::vae_config(words.at("vae"));
-  description.vae->scale_factor = number(words, "scale_factor", 0);
-  description.text = checker::open_clip_config(words.at("text_openclip"), "gelu");
-  write_formula_file(file,
-                     {formula_part(*description.unet), formula_part(*description.vae), formula_part(*description.text)},
-                     DType::f32);
-  write_text(std::filesystem::path(file).replace_extension(".yaml"), original_yaml(description));
-}
 
 /// The command line of a case of the reference data.
 std::vector<std::string> command_of(const json& request, const std::string& model, const std::string& output) {
@@ -95,7 +74,8 @@ TEST(ReferenceDrawings, TheCommandLineDrawsThem) {
     const std::string id = row.at("id"), name = row.at("request").at("model");
     if (!wanted.contains(id)) continue;
     const std::filesystem::path model = scratch / (name + ".safetensors");
-    if (!std::filesystem::exists(model)) write_model(words.at("models").at(name), model);
+    if (!std::filesystem::exists(model))
+      write_formula_model(model, checker::model_description(words.at("models").at(name)), DType::f32);
     const std::string output = scratch / (id + ".png");
     const Finished finished = run_program({command_of(row["request"], model, output)});
     ASSERT_EQ(finished.code, 0) << id << ": " << finished.errors;

@@ -197,7 +197,7 @@ TEST(Depth, ChannelIsStretchedAfterResampling) {
 }
 
 TEST_F(Pictures, DepthToImageFromAPictureFromAMapAndWithAMask) {
-  const StableDiffusion model = opened(TinyKind::depth);
+  StableDiffusion model = opened(TinyKind::depth);
   FloatMap map{50, 37, {}};
   for (int i = 0; i < 50 * 37; ++i) map.values.push_back(static_cast<float>(i % 50));
   DepthToImage request{.text = kText, .depths = {map}};
@@ -214,6 +214,8 @@ TEST_F(Pictures, DepthToImageFromAPictureFromAMapAndWithAMask) {
   ASSERT_EQ(part.width, 50);
   EXPECT_TRUE(std::equal(part.pixels.begin(), part.pixels.begin() + 3 * 25, request.pictures[0].pixels.begin()));
   request.depths.clear();
+  EXPECT_NE(draw(model, settle(model, request)).images[0].pixels, part.pixels);
+  model.depth.reset();
   EXPECT_TRUE(says(refusal(model, request), "--depth")) << refusal(model, request);
 }
 

@@ -1,7 +1,5 @@
 #include "pipeline/tiny_model.h"
 
-#include <fstream>
-
 #include "io/settings.h"
 #include "load/formula_file.h"
 
@@ -21,7 +19,20 @@ std::filesystem::path write_tiny_model(const std::filesystem::path& path, Predic
                                 .context_dim = 32,
                                 .groups = 8};
   description.vae = VaeConfig{.ch = 16, .ch_mult = {1, 1, 2, 2}, .num_res_blocks = 1, .groups = 8};
-  if (kind == TinyKind::depth) description.unet->in_channels = 5;
+  if (kind == TinyKind::depth) {
+    description.unet->in_channels = 5;
+    description.depth = DepthConfig{.trained_size = 64,
+                                    .stem_channels = 16,
+                                    .stage_depths = {1, 1, 1},
+                                    .stage_channels = {32, 64, 128},
+                                    .groups = 8,
+                                    .width = 32,
+                                    .layers = 2,
+                                    .heads = 2,
+                                    .mlp_width = 64,
+                                    .taps = {0, 1},
+                                    .features = 16};
+  }
   if (kind == TinyKind::inpainting) description.unet->in_channels = 9;
   if (kind == TinyKind::upscaler) {
     description.unet->in_channels = 7;
@@ -33,9 +44,7 @@ std::filesystem::path write_tiny_model(const std::filesystem::path& path, Predic
     description.beta_end = 0.02;
   }
   description.text = TextConfig{.width = 32, .layers = 3, .used_layers = 2, .heads = 2, .mlp_width = 64};
-  write_formula_file(
-      path, {formula_part(*description.unet), formula_part(*description.vae), formula_part(*description.text)}, dtype);
-  std::ofstream(std::filesystem::path(path).replace_extension(".yaml")) << original_yaml(description);
+  write_formula_model(path, description, dtype);
   return path;
 }
 

@@ -7,7 +7,7 @@
 
 namespace calotype::testing {
 
-/// What its network takes beside latents.
+/// What its network takes beside latents; the depth model has a depth net too.
 enum class TinyKind { plain, depth, inpainting, upscaler };
 
 /// Writes a whole model of a few hundred thousand parameters, text tower of real vocabulary included: NAME.safetensors
