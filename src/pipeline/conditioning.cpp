@@ -135,7 +135,7 @@ Tensor Conditioning::first_context() const {
 Tensor Conditioning::guided_output(int64_t step, const Tensor& x, const Call& call) const {
   const int64_t pictures = x.dim(0);
   if (const std::vector<size_t> needed = single_call(step); !needed.empty()) {
-    const Tensor output = call(x, stacked(needed), 0);
+    const Tensor output = call(x, stacked(needed), 0, with_unwanted_ ? pictures : 0);
     return with_unwanted_ ? combined(output.rows(0, pictures), {{1.0, output.rows(pictures, pictures)}}) : output;
   }
   std::vector<Tensor> outputs;
@@ -156,7 +156,7 @@ Tensor Conditioning::one_picture(int64_t step, const Tensor& x, int64_t picture,
   for (const auto& [tokens, places] : by_length) {
     std::vector<size_t> together;
     for (const size_t place : places) together.push_back(needed[place]);
-    const Tensor some = call(x, stacked(together), picture);
+    const Tensor some = call(x, stacked(together), picture, with_unwanted_ && places[0] == 0 ? 1 : 0);
     for (size_t i = 0; i < places.size(); ++i) outputs[places[i]] = some.rows(static_cast<int64_t>(i), 1);
   }
   if (!with_unwanted_) return outputs[0];

@@ -23,9 +23,9 @@ class Conditioning {
   /// `steps` that are run. Throws `bad_input` for prompts beyond bounds.
   Conditioning(const StableDiffusion& model, const Settled& run, int64_t steps, const Watcher& watcher);
 
-  /// One call of the network for pictures from `picture` on, as many as x has; context [n * those, T, width]. Outputs
-  /// come in the context's order.
-  using Call = std::function<Tensor(const Tensor& x, const Tensor& context, int64_t picture)>;
+  /// One call of the network for pictures from `picture` on, as many as x has; context [n * those, T, width], of which
+  /// the first `unwanted` are what guidance leads away from. Outputs come in the context's order.
+  using Call = std::function<Tensor(const Tensor& x, const Tensor& context, int64_t picture, int64_t unwanted)>;
 
   /// What the network says of all pictures, x [B, ...], at step `step`, which counts from 0. One call where every
   /// picture has one prompt of the same length as the unwanted one: the unwanted half first.

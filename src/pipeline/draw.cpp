@@ -21,17 +21,32 @@ Tensor for_all(const Tensor& x, int64_t pictures) {
   return x.dim(0) == pictures ? x : repeat(x, pictures / x.dim(0));
 }
 
+/// What a call tells the network beside the text: rows of `vector` for its pictures, zeros for what is unwanted.
+Tensor told(const Tensor& vector, int64_t contexts, int64_t unwanted) {
+  const Tensor wanted = contexts > unwanted ? repeat(vector, (contexts - unwanted) / vector.dim(0)) : Tensor();
+  if (unwanted == 0) return wanted;
+  const Tensor nothing = Tensor::zeros({unwanted, vector.dim(1)});
+  return wanted ? stack_pictures(std::vector<Tensor>{nothing, wanted}) : nothing;
+}
+
 /// The UNet as samplers see it: a latent and a time in, the guided output out. `step` is the one that is under way.
 Network network(const StableDiffusion& model, const Settled& run, const Scene& scene, const Conditioning& conditioning,
                 const size_t& step, const Tap& tap) {
   const Tensor beside = scene.beside ? for_all(scene.beside, run.pictures()) : Tensor();
-  return [&model, &conditioning, &step, tap, beside, levels = scene.levels](const Tensor& x, double time) {
+  const Tensor vector = scene.vector ? for_all(scene.vector, run.pictures()) : Tensor();
+  return [&model, &conditioning, &step, tap, beside, vector, levels = scene.levels](const Tensor& x, double time) {
     const Tensor input = beside ? concat_channels(x, beside) : x;
     tap("net_input", input);
-    const auto call = [&](const Tensor& pictures, const Tensor& context, int64_t first) {
+    const auto call = [&](const Tensor& pictures, const Tensor& context, int64_t first, int64_t unwanted) {
       std::vector<int32_t> some = levels;
       if (some.size() > 1) some = {levels.begin() + first, levels.begin() + first + pictures.dim(0)};
-      const Tensor output = (*model.unet)({.x = pictures, .times = {time}, .context = context, .levels = some});
+      UNet::Inputs inputs{.x = pictures, .times = {time}, .context = context, .levels = some};
+      if (vector) {
+        // What is told differs from the first layer on, so the pictures come once for each context.
+        inputs.vector = told(vector.rows(first, pictures.dim(0)), context.dim(0), unwanted);
+        inputs.x = for_all(pictures, context.dim(0));
+      }
+      const Tensor output = (*model.unet)(inputs);
       tap("net_output", output);
       return output;
     };

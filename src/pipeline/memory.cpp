@@ -33,8 +33,11 @@ void call_network(const StableDiffusion& model, const Settled& run) {
   const Shape latents = latent_shape(model, run);
   const Tensor context = Tensor::empty({run.guided || run.composed ? 2 * pictures : pictures,
                                         run.most_chunks * model.text->config.context_length, model.text->config.width});
-  const Tensor vector = unet.class_input == ClassInput::vector ? Tensor::empty({pictures, unet.class_size}) : Tensor();
-  (*model.unet)({.x = Tensor::empty({pictures, latents[1], latents[2], unet.in_channels}),
+  // A vector is another one for each context, so the pictures come as often.
+  const bool told = unet.class_input == ClassInput::vector;
+  const int64_t seen = told ? context.dim(0) : pictures;
+  const Tensor vector = told ? Tensor::empty({seen, unet.class_size}) : Tensor();
+  (*model.unet)({.x = Tensor::empty({seen, latents[1], latents[2], unet.in_channels}),
                  .times = {0},
                  .context = context,
                  .levels = {0},

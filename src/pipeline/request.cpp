@@ -7,6 +7,7 @@
 #include "io/printable.h"
 #include "pipeline/conditioning.h"
 #include "pipeline/model_kind.h"
+#include "pipeline/preset.h"
 
 namespace calotype {
 namespace {
@@ -252,6 +253,12 @@ std::vector<Field> fields(TextToImage& request) {
        .help = "whose habits of noise, levels and rounding are followed, to make the same picture",
        .value = &request.recipe,
        .choices = {"diffusers", "web_ui", "ldm"}},
+      {.name = "preset",
+       .options = "--preset",
+       .help = "turbo: one step of euler on trailing levels without guidance, where nothing else is said",
+       .value = &request.preset,
+       .unset = "turbo for a turbo model, else none",
+       .choices = {"turbo", "none"}},
   };
 }
 
@@ -263,6 +270,7 @@ Settled settle(const StableDiffusion& model, const TextToImage& asked) {
 Settled settle_text(const StableDiffusion& model, const TextToImage& asked) {
   Settled run{.request = asked};
   TextToImage& request = run.request;
+  apply_preset(request, model);
   if (request.width == 0) request.width = model.native_size();
   if (request.height == 0) request.height = model.native_size();
   for (const Field& field : fields(request)) check_range(field);

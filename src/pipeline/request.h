@@ -37,6 +37,7 @@ struct TextToImage {
   std::vector<double> sigmas = {};           // instead of both: falling, the end included
   std::optional<double> eta = {};            // the sampler's own where nothing is said
   std::string recipe = "diffusers";
+  std::string preset = {};  // "turbo" or "none"; empty: what the model is
 
   // For programs; the command line has no words for them.
   std::vector<std::string> prompts = {}, negative_prompts = {};  // one a picture, instead of the single ones

@@ -20,6 +20,7 @@ struct Scene {
   Tensor clean = {};                 // [n, h, w, C], scaled: the picture that the noise is laid on; none: noise alone
   Tensor beside = {};                // [n, h, w, k]: more channels of the network's input, as they are
   std::vector<int32_t> levels = {};  // the class of each picture, or of all, for a network that takes one
+  Tensor vector = {};  // [n, width]: what a network is told that takes a vector; zeros for what is unwanted
   /// [n, h, w, 1]: 1 where something is drawn; elsewhere `kept` comes back after every step.
   Tensor mask = {};
   Tensor kept = {};  // [n, h, w, C], scaled

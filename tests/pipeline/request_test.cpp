@@ -51,6 +51,28 @@ TEST_F(Request, ModelsOfZeroTerminalSnrAreCalledWhereNoSignalIs) {
     }
 }
 
+TEST_F(Request, ATurboModelTakesOneStepWithoutGuidance) {
+  asked_.preset = "turbo";
+  const Settled run = settle(model_, asked_);
+  EXPECT_EQ(run.request.sampler, "euler");
+  EXPECT_EQ(run.request.spacing, "trailing");
+  EXPECT_EQ(run.request.scheduler, "grid");
+  EXPECT_EQ(run.request.steps, 1);
+  EXPECT_FALSE(run.guided);
+  const Plan plan = make_plan(schedule_of(model_.noise), run.sampler->family, run.plan);
+  EXPECT_EQ(plan.steps.front().from.time, 999);
+
+  asked_.steps = 4;  // what is said counts
+  EXPECT_EQ(settle(model_, asked_).request.steps, 4);
+  asked_.preset = "";
+  model_.turbo = true;
+  EXPECT_EQ(settle(model_, asked_).request.sampler, "euler");
+  asked_.preset = "none";
+  EXPECT_EQ(settle(model_, asked_).request.sampler, "dpmpp_2m");
+  asked_.preset = "fast";
+  EXPECT_NE(refused().find("turbo, none"), std::string::npos);
+}
+
 TEST_F(Request, NamesMayCarryLevelsAndCaseDoesNotMatter) {
   asked_.sampler = "DPM++ 2M Karras";
   EXPECT_EQ(settle(model_, asked_).request.scheduler, "karras");
