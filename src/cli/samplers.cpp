@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
@@ -19,21 +20,33 @@ std::string as_json() {
                     {"aliases", sampler.aliases},
                     {"order", sampler.order},
                     {"calls_per_step", sampler.calls_per_step},
+                    {"calls_for_20_steps", sampler.calls(20)},
+                    {"use", sampler.use},
                     {"draws_noise", name_of(sampler.draws)},
                     {"spacing", name_of(sampler.spacing)},
                     {"scheduler", name_of(sampler.preferred_sigmas)}});
   return list.dump(2) + '\n';
 }
 
+std::string calls_text(const Sampler& sampler) {
+  if (sampler.calls_per_step == 0) return "its own";
+  const std::string times = sampler.calls_per_step == 1 ? "N" : fmt::format("{}N", sampler.calls_per_step);
+  if (sampler.calls_less == 0) return times;
+  return fmt::format("{} {} {}", times, sampler.calls_less > 0 ? '-' : '+', std::abs(sampler.calls_less));
+}
+
 std::string as_table() {
-  constexpr const char* kRow = "{:<17}{:<14}{:>5}  {:>10}  {:<18}{}\n";
-  std::string text =
-      fmt::format(fmt::runtime(kRow), "sampler", "title", "order", "calls/step", "draws noise", "also known as");
+  constexpr const char* kRow = "{:<20}{:<23}{:>5}  {:<9}{:<18}{}\n";
+  std::string text = fmt::format(fmt::runtime(kRow), "sampler", "title", "order", "calls", "draws noise", "good for");
+  for (const Sampler& sampler : samplers())
+    text += fmt::format(fmt::runtime(kRow), sampler.id, sampler.title, sampler.order, calls_text(sampler),
+                        name_of(sampler.draws), sampler.use);
+  text +=
+      "\nOrder is that of a step without fresh noise; calls are those of the network for N steps.\n\nAlso known as:\n";
   for (const Sampler& sampler : samplers()) {
     std::string aliases;
     for (const std::string_view alias : sampler.aliases) aliases.append(aliases.empty() ? "" : ", ").append(alias);
-    text += fmt::format(fmt::runtime(kRow), sampler.id, sampler.title, sampler.order, sampler.calls_per_step,
-                        name_of(sampler.draws), aliases);
+    if (!aliases.empty()) text += fmt::format("{:<20}{}\n", sampler.id, aliases);
   }
   text += "\nscheduler: ";
   for (const SigmaKind kind : sigma_kinds()) text += fmt::format(" {}", name_of(kind));

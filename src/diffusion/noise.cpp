@@ -78,10 +78,8 @@ Noise Noise::whole_batch(uint64_t seed, NoiseSource source) {
 }
 
 Noise Noise::begun_anew(uint64_t delta) const {
-  std::vector<uint64_t> seeds = seeds_;
-  for (uint64_t& seed : seeds) seed += delta;
-  Noise noise = per_picture(seeds, source_);
-  noise.whole_ = whole_;
+  Noise noise = *this;
+  for (size_t i = 0; i < seeds_.size(); ++i) noise.generators_[i] = generator_of(seeds_[i] + delta, source_);
   return noise;
 }
 

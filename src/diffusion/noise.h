@@ -38,7 +38,8 @@ class Noise {
   /// first ones draw.
   Tensor draw(const Shape& shape);
 
-  /// Generators begun anew with seeds that are `delta` higher: what some programs draw with once sampling begins.
+  /// Generators begun anew with seeds that are `delta` higher: what some programs draw with once sampling begins. Paths
+  /// keep the seeds that they had.
   Noise begun_anew(uint64_t delta) const;
 
   /// Gives a run, whose plan and options are set, its noise: `draw`, and `between` where its options ask for a path.

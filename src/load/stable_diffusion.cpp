@@ -176,7 +176,10 @@ void take_settings(StableDiffusion& model, const std::vector<ModelSettings>& all
     if (said.beta_end) model.noise.beta_end = *said.beta_end;
     if (said.train_steps) model.noise.train_steps = *said.train_steps;
     if (said.zero_terminal_snr) model.noise.zero_terminal_snr = *said.zero_terminal_snr;
+    if (said.scheduler) model.scheduler = said.scheduler;
     if (said.timestep_spacing) model.timestep_spacing = said.timestep_spacing;
+    if (said.steps_offset) model.steps_offset = said.steps_offset;
+    if (said.set_alpha_to_one) model.set_alpha_to_one = said.set_alpha_to_one;
     if (said.latent_size) model.latent_size = *said.latent_size;
     if (said.depth_resample) model.depth_bicubic = *said.depth_resample == kPillowBicubic;
     if (said.low_beta_start) model.low_scale.noise.beta_start = *said.low_beta_start;

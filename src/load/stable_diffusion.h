@@ -47,10 +47,13 @@ struct StableDiffusion {
   Prediction prediction = Prediction::epsilon;
   std::string prediction_source;  // how that is known, for the user
   NoiseProcess noise;
-  std::optional<std::string> timestep_spacing;  // where a folder's scheduler says it
-  int64_t latent_size = 64;                     // native, in cells
-  std::vector<std::string> notes;               // what was chosen and should be said, a line each
-  Precision precision = Precision::f32;         // of linear layers and attention
+  // What a folder's scheduler says about drawing, in diffusers' words.
+  std::optional<std::string> scheduler, timestep_spacing;
+  std::optional<int64_t> steps_offset;
+  std::optional<bool> set_alpha_to_one;
+  int64_t latent_size = 64;              // native, in cells
+  std::vector<std::string> notes;        // what was chosen and should be said, a line each
+  Precision precision = Precision::f32;  // of linear layers and attention
   std::unique_ptr<UNet> unet;
   std::unique_ptr<Vae> vae;
   std::unique_ptr<TextEncoder> text;

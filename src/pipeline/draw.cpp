@@ -88,8 +88,8 @@ Denoiser keeping(const Keeper& keeper, Denoiser guess, Recipe recipe) {
 
 Tensor draw_latents(const StableDiffusion& model, const Settled& run, const Watcher& watcher, const NoisePath& path) {
   const NoGrad inference;
-  Noise noise =
-      run.request.one_generator ? Noise::whole_batch(run.request.seeds[0]) : Noise::per_picture(run.request.seeds);
+  Noise noise = run.request.one_generator ? Noise::whole_batch(run.request.seeds[0], run.rng)
+                                          : Noise::per_picture(run.request.seeds, run.rng);
   for (const AdapterTag& tag : run.adapters)
     require(std::ranges::find(model.adapters, tag.name, &AdapterReport::name) != model.adapters.end(),
             ErrorKind::bad_input, "prompt: <lora:{}>: the model was opened without an adapter of that name",
@@ -106,6 +106,8 @@ Tensor draw_latents(const StableDiffusion& model, const Settled& run, const Watc
 
   size_t step = 0;
   sampling.options = run.options;
+  if (const auto delta = later_seed_delta(run.recipe, static_cast<uint64_t>(run.request.eta_noise_seed_delta)))
+    noise = noise.begun_anew(*delta);
   noise.serve(sampling, shape);
   if (path) sampling.between = path;
   sampling.on_step = watcher.on_step;

@@ -68,7 +68,16 @@ Infotext parameters_of(const StableDiffusion& model, const Settled& run, int64_t
     add("Negative Template", request.negative_prompt);
     add("Wildcard seed", fmt::format("{}", request.wildcard_seeds[index]));
   }
-  add("RNG", "CPU");
+  add("RNG", run.rng == NoiseSource::torch_cpu ? "CPU" : run.rng == NoiseSource::torch_cuda ? "NV" : "numpy");
+  if (request.eta_noise_seed_delta > 0) add("ENSD", fmt::format("{}", request.eta_noise_seed_delta));
+  if (request.s_churn > 0) {
+    add("Sigma churn", fmt::format("{:g}", request.s_churn));
+    if (request.s_tmin > 0) add("Sigma tmin", fmt::format("{:g}", request.s_tmin));
+    if (request.s_tmax < 1e6) add("Sigma tmax", fmt::format("{:g}", request.s_tmax));
+  }
+  if (request.s_noise != 1) add("Sigma noise", fmt::format("{:g}", request.s_noise));
+  if (request.solver_order > 0) add("Solver order", fmt::format("{}", request.solver_order));
+  if (!request.solver_type.empty()) add("Solver type", request.solver_type);
   if (request.guidance_rescale > 0) add("Guidance rescale", fmt::format("{:g}", request.guidance_rescale));
   if (grid) add("Spacing", request.spacing);
   if (own_sigmas) add("Sigmas", list_text(request.sigmas));

@@ -7,42 +7,14 @@
 #include "io/printable.h"
 #include "pipeline/conditioning.h"
 #include "pipeline/model_kind.h"
+#include "pipeline/names.h"
 #include "pipeline/preset.h"
+#include "pipeline/sampler_choice.h"
 
 namespace calotype {
 namespace {
 
 constexpr size_t kMostPromptBytes = 1 << 20;
-
-std::vector<std::string> sampler_ids() {
-  std::vector<std::string> ids;
-  for (const Sampler& sampler : samplers()) ids.emplace_back(sampler.id);
-  return ids;
-}
-
-std::vector<std::string> scheduler_names() {
-  std::vector<std::string> names;
-  for (const SigmaKind kind : sigma_kinds()) names.emplace_back(name_of(kind));
-  return names;
-}
-
-/// "a, b, c", and the nearest one first where the word is nearly one of them.
-std::string offered(const std::string& word, const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-  const std::vector<std::string> near = nearest(word, names, 1);
-  return near.empty() ? "there are " + text : "did you mean " + near[0] + "? There are " + text;
-}
-
-/// The value of a name, by `from`; the name becomes ours.
-template <class From>
-auto named(const char* field, std::string& name, From from, const std::vector<std::string>& names) {
-  const auto value = from(name);
-  require(value.has_value(), ErrorKind::bad_input, "{}: there is none named '{}'; {}", field, printable(name, 40),
-          offered(name, names));
-  name = name_of(*value);
-  return *value;
-}
 
 void check_side(const char* field, int64_t value, int64_t unit) {
   if (value % unit == 0) return;
@@ -71,30 +43,6 @@ void settle_seeds(TextToImage& request) {
     for (int64_t i = 0; i < request.batch_count; ++i) request.seeds.push_back(static_cast<uint64_t>(request.seed) + i);
   require(static_cast<int64_t>(request.seeds.size()) == request.batch_count, ErrorKind::bad_input,
           "seeds: {} of them for {} pictures; give one for each", request.seeds.size(), request.batch_count);
-}
-
-/// What a sampler steps through where the user left it open: see `settle`.
-void choose_levels(Settled& run, const NamedSampler& named_sampler, bool zero_terminal) {
-  TextToImage& request = run.request;
-  run.plan = default_request(*run.sampler, run.recipe, static_cast<int>(request.steps));
-  run.plan.own_sigmas = request.sigmas;
-  const bool steps_over_time = run.sampler->preferred_sigmas == SigmaKind::grid || run.sampler->ends_clean;
-  if (run.recipe == Recipe::diffusers && run.sampler->preferred_sigmas == SigmaKind::karras)
-    run.plan.sigmas = SigmaKind::karras;
-  if (zero_terminal) {
-    run.plan.spacing = Spacing::trailing;
-    if (!steps_over_time) run.plan.sigmas = run.recipe == Recipe::diffusers ? SigmaKind::grid : SigmaKind::sgm_uniform;
-  }
-  if (named_sampler.spacing) run.plan.spacing = *named_sampler.spacing, run.plan.sigmas = SigmaKind::grid;
-  if (named_sampler.sigmas) run.plan.sigmas = *named_sampler.sigmas;
-  if (!request.spacing.empty()) {
-    run.plan.spacing = named("spacing", request.spacing, spacing_from, {"leading", "linspace", "trailing"});
-    run.plan.sigmas = SigmaKind::grid;
-  }
-  if (!request.scheduler.empty())
-    run.plan.sigmas = named("scheduler", request.scheduler, sigma_kind_from, scheduler_names());
-  request.spacing = name_of(run.plan.spacing);
-  request.scheduler = name_of(run.plan.sigmas);
 }
 
 void settle_clip_skip(const TextConfig& text, const TextToImage& request) {
@@ -142,7 +90,7 @@ void settle_prompts(const StableDiffusion& model, Settled& run) {
 
 std::vector<Field> fields(TextToImage& request) {
   const double most_side = 16384, most_seed = 9223372036854774784.0;
-  return {
+  std::vector<Field> table = {
       {.name = "prompt", .options = "-p,--prompt", .help = "what to draw", .value = &request.prompt},
       {.name = "negative_prompt",
        .options = "-n,--negative-prompt",
@@ -218,41 +166,6 @@ std::vector<Field> fields(TextToImage& request) {
        .value = &request.batch_count,
        .low = 1,
        .high = 10000},
-      {.name = "sampler",
-       .options = "--sampler,--sampling-method",
-       .help = "how noise levels are stepped through; `calotype samplers` lists them",
-       .value = &request.sampler,
-       .choices = sampler_ids()},
-      {.name = "scheduler",
-       .options = "--scheduler",
-       .help = "how noise levels are chosen",
-       .value = &request.scheduler,
-       .unset = "karras for dpmpp_2m, else the sampler's; grid for a model with zero terminal SNR",
-       .choices = scheduler_names()},
-      {.name = "spacing",
-       .options = "--spacing",
-       .help = "where the scheduler `grid` takes its timesteps; implies it",
-       .value = &request.spacing,
-       .unset = "the sampler's; trailing for a model with zero terminal SNR",
-       .choices = {"leading", "linspace", "trailing"}},
-      {.name = "sigmas",
-       .options = "--sigmas",
-       .help = "the noise levels themselves, falling, with commas between, the last one where it ends (mostly 0)",
-       .value = &request.sigmas,
-       .low = 0,
-       .high = 1e6},
-      {.name = "eta",
-       .options = "--eta",
-       .help = "share of fresh noise in each step",
-       .value = &request.eta,
-       .low = 0,
-       .high = 1,
-       .unset = "the sampler's"},
-      {.name = "recipe",
-       .options = "--recipe",
-       .help = "whose habits of noise, levels and rounding are followed, to make the same picture",
-       .value = &request.recipe,
-       .choices = {"diffusers", "web_ui", "ldm"}},
       {.name = "preset",
        .options = "--preset",
        .help = "turbo: one step of euler on trailing levels without guidance, where nothing else is said",
@@ -260,6 +173,8 @@ std::vector<Field> fields(TextToImage& request) {
        .unset = "turbo for a turbo model, else none",
        .choices = {"turbo", "none"}},
   };
+  for (Field& field : sampler_fields(request)) table.push_back(std::move(field));
+  return table;
 }
 
 Settled settle(const StableDiffusion& model, const TextToImage& asked) {
@@ -281,17 +196,11 @@ Settled settle_text(const StableDiffusion& model, const TextToImage& asked) {
   settle_seeds(request);
   settle_clip_skip(model.text->config, request);
 
-  run.recipe = named("recipe", request.recipe, recipe_from, {"diffusers", "web_ui", "ldm"});
-  const NamedSampler sampler = sampler_named(request.sampler);
-  run.sampler = sampler.sampler;
-  request.sampler = sampler.sampler->id;
-  choose_levels(run, sampler, model.noise.zero_terminal_snr);
-  run.options = run.sampler->options(run.recipe);
-  if (request.eta) run.options.eta = *request.eta;
+  choose_sampler(model, run);
   run.tokenizer = request.tokenizer.value_or(rules_of(run.recipe, model.text->config));
   settle_prompts(model, run);
-  run.guided =
-      run.recipe == Recipe::web_ui || request.cfg_scale > 1 || (run.recipe == Recipe::ldm && request.cfg_scale != 1);
+  run.guided = run.recipe == Recipe::web_ui || request.cfg_scale > 1 ||
+               (request.cfg_scale != 1 && (run.recipe == Recipe::ldm || run.recipe == Recipe::comfyui));
   return run;
 }
 

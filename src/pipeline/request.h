@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "diffusion/noise.h"
 #include "diffusion/samplers.h"
 #include "io/image.h"
 #include "io/provenance.h"
@@ -32,10 +33,15 @@ struct TextToImage {
   double guidance_rescale = 0;  // 0: off
   int64_t seed = -1;            // picture i has seed + i and a generator of its own; -1: whoever asks must choose
   int64_t batch_count = 1;
-  std::string sampler = "dpmpp_2m";
+  std::string sampler = {};                  // empty: that of a folder's scheduler, else dpmpp_2m
   std::string scheduler = {}, spacing = {};  // names; empty: what suits model, sampler and recipe
   std::vector<double> sigmas = {};           // instead of both: falling, the end included
   std::optional<double> eta = {};            // the sampler's own where nothing is said
+  double s_churn = 0, s_tmin = 0, s_tmax = 1e6, s_noise = 1;
+  int64_t solver_order = 0;          // 0: the sampler's
+  std::string solver_type = {};      // empty: the sampler's
+  std::string rng = "torch-cpu";     // whose random numbers a seed stands for
+  int64_t eta_noise_seed_delta = 0;  // recipe web_ui: added to the seed once sampling begins
   std::string recipe = "diffusers";
   std::string preset = {};  // "turbo" or "none"; empty: what the model is
 
@@ -58,6 +64,7 @@ struct Settled {
   Recipe recipe = Recipe::diffusers;
   PlanRequest plan = {};
   SamplerOptions options = {};
+  NoiseSource rng = NoiseSource::torch_cpu;
   TokenizerRules tokenizer = TokenizerRules::open_clip;
   bool guided = true;  // is there guidance away from the negative prompt?
   PromptSyntax syntax = PromptSyntax::a1111;
@@ -82,10 +89,12 @@ TokenizerRules rules_of(Recipe recipe, const TextConfig& text);
 /// Fills in what was left open and checks every field. Throws `bad_input` naming field, value and what is allowed,
 /// `unsupported` for a model that draws from more than text.
 ///
-/// What suits: DPM++ 2M takes Karras levels, the other samplers their class' own grid (recipe web_ui: what the web
-/// interface takes). A model trained to zero signal at its last step (v, zero terminal SNR) must be called there and
-/// gains nothing between sigma 13 and its last level of 4096, where Karras would spend 13 of 20 steps: it takes the
-/// trailing grid, or sgm_uniform, its equal in the web interface (Lin et al. 2023, section 3.3).
+/// What suits: a folder's own scheduler with its settings; else DPM++ 2M with Karras levels. Samplers that the web
+/// interface gives Karras levels take them, the others their class' own grid (recipe web_ui: what the web interface
+/// takes). A folder's spacing, offset and end are kept by samplers of diffusers. A model trained to zero signal at its
+/// last step (v, zero terminal SNR) must be called there and gains nothing between sigma 13 and its last level of 4096,
+/// where Karras would spend 13 of 20 steps: it takes the trailing grid, or sgm_uniform, its equal in the web interface
+/// (Lin et al. 2023, section 3.3).
 Settled settle(const StableDiffusion& model, const TextToImage& asked);
 
 /// The same for other pipelines, which have asked for the kind of model they need.

@@ -41,7 +41,11 @@ TEST_F(Request, ModelsOfZeroTerminalSnrAreCalledWhereNoSignalIs) {
   ASSERT_TRUE(zero.noise.zero_terminal_snr);
   for (const Sampler& sampler : samplers())
     for (const char* recipe : {"diffusers", "web_ui"}) {
-      if (sampler.family == GridFamily::ddim && std::string(recipe) == "web_ui") continue;  // its grid ends below
+      const GridFamily family = sampler.family;
+      const bool over_times = family == GridFamily::ddim || family == GridFamily::pndm;
+      if (over_times && std::string(recipe) == "web_ui") continue;  // its grid ends below
+      if (family == GridFamily::calls || family == GridFamily::range || family == GridFamily::restart)
+        continue;  // these lay their own steps over the whole range
       asked_.sampler = sampler.id;
       asked_.recipe = recipe;
       const Settled run = settle(zero, asked_);
@@ -71,6 +75,54 @@ TEST_F(Request, ATurboModelTakesOneStepWithoutGuidance) {
   EXPECT_EQ(settle(model_, asked_).request.sampler, "dpmpp_2m");
   asked_.preset = "fast";
   EXPECT_NE(refused().find("turbo, none"), std::string::npos);
+}
+
+TEST_F(Request, AFoldersSchedulerIsHeeded) {
+  model_.scheduler = "PNDMScheduler";
+  model_.steps_offset = 1;
+  model_.set_alpha_to_one = true;
+  Settled run = settle(model_, asked_);
+  EXPECT_EQ(run.request.sampler, "pndm");
+  EXPECT_EQ(run.request.spacing, "leading");
+  EXPECT_TRUE(run.plan.end_without_noise);
+  model_.scheduler = "EulerDiscreteScheduler";
+  model_.timestep_spacing = "trailing";
+  model_.steps_offset = 0;
+  run = settle(model_, asked_);
+  EXPECT_EQ(run.request.sampler, "euler");
+  EXPECT_EQ(run.request.spacing, "trailing");
+  EXPECT_EQ(run.plan.steps_offset, 0);
+  asked_.sampler = "ddim";
+  EXPECT_EQ(settle(model_, asked_).request.spacing, "trailing");
+  asked_.spacing = "leading";
+  EXPECT_EQ(settle(model_, asked_).request.spacing, "leading");
+  model_.scheduler = "FromAnotherProgram";
+  asked_ = {.prompt = "a cat", .seed = 1};
+  EXPECT_EQ(settle(model_, asked_).request.sampler, "dpmpp_2m");
+}
+
+TEST_F(Request, SamplersAreSetAsAsked) {
+  asked_.sampler = "DPM++ 2M SDE Heun";
+  asked_.recipe = "a1111";
+  asked_.rng = "NV";
+  asked_.s_noise = 1.01;
+  asked_.solver_order = 3;
+  asked_.eta_noise_seed_delta = 31337;
+  const Settled run = settle(model_, asked_);
+  EXPECT_EQ(run.options.solver, Solver::heun);
+  EXPECT_EQ(run.options.order, 3);
+  EXPECT_EQ(run.options.noise_scale, 1.01);
+  EXPECT_TRUE(run.options.brownian);
+  EXPECT_EQ(run.request.rng, "torch-cuda");
+  EXPECT_EQ(run.request.scheduler, "exponential");
+  const Infotext written = parameters_of(model_, run, 0);
+  EXPECT_EQ(*written.find("RNG"), "NV");
+  EXPECT_EQ(*written.find("ENSD"), "31337");
+  EXPECT_EQ(*written.find("Solver type"), "heun");
+  asked_.solver_type = "euler";
+  EXPECT_EQ(refused().find("solver_type: there is none named 'euler'"), 0u);
+  asked_ = {.prompt = "a cat", .seed = 1, .batch_count = 2, .sampler = "dpm_adaptive"};
+  EXPECT_EQ(refused().find("batch_size: dpm_adaptive"), 0u);
 }
 
 TEST_F(Request, NamesMayCarryLevelsAndCaseDoesNotMatter) {
