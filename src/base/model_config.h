@@ -28,6 +28,8 @@ struct UNetConfig {
   int64_t groups = 32;     // of every group norm
 
   int64_t levels() const { return static_cast<int64_t>(channel_mult.size()); }
+  /// Input blocks, the first convolution and the steps down among them; as many output blocks.
+  int64_t blocks() const { return levels() * (num_res_blocks + 1); }
   int64_t channels(int64_t level) const { return model_channels * channel_mult[level]; }
   int64_t time_width() const { return 4 * model_channels; }
   bool attends(int64_t level) const;

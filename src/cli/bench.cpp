@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <optional>
 
-#include "base/isa.h"
 #include "base/output_file.h"
 #include "cli/bench_report.h"
 #include "cli/commands.h"
@@ -31,18 +30,10 @@ std::vector<std::string> rows_of(const std::string& size, const std::string& onl
   return all;
 }
 
-Precision precision_of(const std::string& name) {
-  require(name == "f32" || name == "bf16", ErrorKind::bad_input, "precision: '{}' is none of f32, bf16",
-          printable(name, 40));
-  require(name == "f32" || isa() == Isa::avx512_bf16, ErrorKind::bad_input,
-          "precision: bf16 needs the instruction set avx512_bf16; in use is {}", name_of(isa()));
-  return name == "bf16" ? Precision::bf16 : Precision::f32;
-}
-
 }  // namespace
 
 int bench(Arguments arguments) {
-  std::string size, only, precision = "f32", json;
+  std::string size, only, json;
   BenchRequest request;
   RunOptions run;
   Options options("calotype bench",
@@ -62,17 +53,12 @@ int bench(Arguments arguments) {
                 .value = &request.steps,
                 .low = 1,
                 .high = 1000},
-               {.name = "precision",
-                .options = "--precision",
-                .help = "of linear layers and attention",
-                .value = &precision,
-                .choices = {"f32", "bf16"}},
                {.name = "json", .options = "--json", .help = "a file for the results", .value = &json}});
-  run.add_to(options);
+  run.add_drawing_to(options);
   if (!options.parse(arguments)) return kSuccess;
   run.apply();
   request.rows = rows_of(size, only);
-  request.precision = precision_of(precision);
+  request.precision = run.products();
   std::optional<OutputFile> file;
   if (!json.empty()) file.emplace(json);  // a name that cannot be written shows before the work
   Display display(run.quiet ? DisplayStyle::none : display_style(run.progress));

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <optional>
-#include <set>
 
 #include "base/error.h"
 #include "base/output_file.h"
@@ -25,11 +25,28 @@
 namespace calotype::cli {
 namespace {
 
+/// How each run fits into memory: what is the same for all runs of a size is found out once.
+class MemoryPlans {
+ public:
+  explicit MemoryPlans(const MemoryLimit& limit) : limit_(limit) {}
+  const MemoryPlan& of(const StableDiffusion& model, const Settled& run) {
+    const auto [known, is_new] =
+        known_.try_emplace({run.request.width, run.request.height, run.pictures(), run.guided});
+    if (is_new) known->second = plan_memory(model, run, limit_);
+    return known->second;
+  }
+
+ private:
+  MemoryLimit limit_;
+  std::map<std::array<int64_t, 4>, MemoryPlan> known_;
+};
+
 /// Draws all wishes and writes each picture as soon as it is done.
 class Drawer {
  public:
-  Drawer(StableDiffusion model, const DrawingOptions& given, Display& display, PictureWriter& writer, int64_t count)
-      : given_(given), display_(display), writer_(writer), count_(count) {
+  Drawer(StableDiffusion model, const DrawingOptions& given, Display& display, PictureWriter& writer,
+         MemoryPlans& plans, int64_t count)
+      : given_(given), display_(display), writer_(writer), plans_(plans), count_(count) {
     use(std::move(model), {});
     if (!given.output.no_metadata) hash_.emplace(find_model(given.model));
     watcher_.on_phase = [this](const char* phase) {
@@ -54,7 +71,9 @@ class Drawer {
       if (count_ > 1)
         display_.set_prefix(some == 1 ? fmt::format("picture {}/{}", drawn_ + 1, count_)
                                       : fmt::format("pictures {}-{}/{}", drawn_ + 1, drawn_ + some, count_));
-      draw_together(wish.settle(model_, first, some), wish.stem);
+      Settled run = wish.settle(model_, first, some);
+      run.memory = plans_.of(model_, run);
+      draw_together(run, wish.stem);
     }
   }
 
@@ -62,7 +81,6 @@ class Drawer {
   void draw_together(const Settled& run, const std::string& stem) {
     preview_->restart();
     const Tensor latents = draw_latents(model_, run, watcher_);
-    trim_allocator();  // the decoder's tensors are of other sizes
     for (int64_t i = 0; i < run.pictures(); ++i, ++drawn_) {
       const std::string parameters = write_infotext(described(run, i));
       const Tensor latent = latents.rows(i, 1);
@@ -101,6 +119,7 @@ class Drawer {
   const DrawingOptions& given_;
   Display& display_;
   PictureWriter& writer_;
+  MemoryPlans& plans_;
   std::optional<Previewer> preview_;  // of the model's autoencoder
   Watcher watcher_;
   std::optional<ModelHash> hash_;
@@ -119,7 +138,7 @@ void decode_file(const DrawingOptions& given, const std::string& asked_recipe, D
   require(file.height <= kMostSide / cell && file.width <= kMostSide / cell, ErrorKind::bad_file,
           "{}: {}x{} cells make a picture of {}x{} pixels; a side has at most {}", printable(given.load_latent),
           file.width, file.height, file.width * cell, file.height * cell, kMostSide);
-  require_decoding_memory(*model.vae, file.height, file.width);
+  const DecodePlan plan = plan_decoding(model, file.height, file.width, given.memory_limit());
   const auto recipe = recipe_from(asked_recipe);
   require(recipe.has_value(), ErrorKind::bad_input,
           "recipe: there is none named '{}'; there are diffusers, web_ui, ldm", printable(asked_recipe, 40));
@@ -127,7 +146,7 @@ void decode_file(const DrawingOptions& given, const std::string& asked_recipe, D
   for (int64_t i = 0; i < file.batch; ++i) {
     stop_if_interrupted();
     display.phase("decode");
-    const Image image = decode_latent(*model.vae, latents.rows(i, 1), *recipe);
+    const Image image = decode_latent(*model.vae, latents.rows(i, 1), *recipe, {}, plan);
     display.clear();
     writer.write(image, parameters == file.metadata.end() ? "" : parameters->second);
   }
@@ -140,14 +159,13 @@ void draw_all(const DrawingOptions& given, const std::vector<Wish>& wishes, cons
   for (const Wish& wish : wishes) count += wish.count;
   PictureWriter writer(given.output, count);
   StableDiffusion model = open_model(given, display);
+  MemoryPlans plans(given.memory_limit());
   std::vector<std::vector<AdapterTag>> adapters;
-  std::set<std::array<int64_t, 4>> measured;
   std::vector<Settled> runs;
   std::vector<int64_t> counts;
   for (const Wish& wish : wishes) {
     Settled run = wish.settle(model, 0, std::min(given.batch_size, wish.count));
-    if (measured.insert({run.request.width, run.request.height, run.pictures(), run.guided}).second)
-      require_memory(model, run);
+    plans.of(model, run);
     if (!run.adapters.empty() && std::ranges::find(adapters, run.adapters) == adapters.end())
       open_model(given, display, run.adapters);  // what is wrong with an adapter shows before anything is drawn
     adapters.push_back(run.adapters);
@@ -156,7 +174,7 @@ void draw_all(const DrawingOptions& given, const std::vector<Wish>& wishes, cons
     counts.push_back(wish.count);
   }
   if (announce && !given.run.quiet) announce(model, runs, counts, display);
-  Drawer drawer(std::move(model), given, display, writer, count);
+  Drawer drawer(std::move(model), given, display, writer, plans, count);
   for (size_t i = 0; i < wishes.size(); ++i) drawer.draw(wishes[i], adapters[i]);
   writer.finish();
 }

@@ -4,6 +4,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <charconv>
+#include <cstring>
 #include <filesystem>
 
 #include "base/error.h"
@@ -95,6 +97,32 @@ void DrawingOptions::add_to(Options& options, std::vector<Field> request_fields)
   output.add_format_to(options);
   preview.add_to(options);
   run.add_drawing_to(options);
+  options.add(
+      "Memory",
+      {{.name = "max_memory",
+        .options = "--max-memory",
+        .help = "the most that the program may hold, such as 2G or 1500M: work is arranged so that it fits, at a "
+                "cost in time but with the same picture, or refused",
+        .value = &max_memory,
+        .unset = "what the system has left"}});
+}
+
+MemoryLimit DrawingOptions::memory_limit() const {
+  if (max_memory.empty()) return MemoryLimit::available();
+  double number = 0;
+  const char* const end = max_memory.data() + max_memory.size();
+  const auto [rest, error] = std::from_chars(max_memory.data(), end, number);
+  std::string unit(rest, end);
+  for (const char* ending : {"iB", "B"})  // MiB, MB and M are the same, as everywhere in this program
+    if (unit.size() > strlen(ending) && unit.ends_with(ending)) unit.resize(unit.size() - strlen(ending));
+  const double factor = unit == "T"                  ? 1099511627776.0
+                        : unit == "G" || unit == "g" ? 1 << 30
+                        : unit == "M" || unit == "m" ? 1 << 20
+                        : unit == "K" || unit == "k" ? 1 << 10
+                                                     : 0;
+  require(error == std::errc() && factor > 0 && number > 0 && number * factor < 1e18, ErrorKind::bad_input,
+          "max_memory: '{}' is no size; write 2G or 1500M", printable(max_memory, 40));
+  return MemoryLimit::of_process(static_cast<int64_t>(number * factor));
 }
 
 void DrawingOptions::take_size(const std::vector<Field>& request_fields) const {

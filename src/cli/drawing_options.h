@@ -9,13 +9,14 @@
 #include "cli/previewer.h"
 #include "cli/run_options.h"
 #include "load/stable_diffusion.h"
+#include "pipeline/memory.h"
 #include "text/adapter_tags.h"
 
 namespace calotype::cli {
 
 /// What every command that draws takes, whatever it draws from.
 struct DrawingOptions {
-  std::string prompt_file, size, model, prediction, vae, variant, embd_dir, lora_dir, load_latent;
+  std::string prompt_file, size, model, prediction, vae, variant, embd_dir, lora_dir, load_latent, max_memory;
   std::vector<std::string> lora;
   int64_t batch_size = 1;
   OutputOptions output;
@@ -27,6 +28,8 @@ struct DrawingOptions {
   void add_to(Options& options, std::vector<Field> request_fields);
   /// Sets width and height from `size`, where that was given. Throws `bad_input`.
   void take_size(const std::vector<Field>& request_fields) const;
+  /// How much memory the run may take. Throws `bad_input`. Ask once the model is open.
+  MemoryLimit memory_limit() const;
 };
 
 /// Opens the model that is to draw, with a note on how it was read where that was asked for. `tags` are the adapters

@@ -102,6 +102,8 @@ void RunOptions::apply() const {
             printable(isa, 40), names);
     force_isa(*chosen);
   }
+  require(precision.empty() || precision == "f32" || precision == "bf16", ErrorKind::bad_input,
+          "precision: '{}' is none of f32, bf16", printable(precision, 40));
   set_thread_count(threads > 0 ? static_cast<int>(threads) : default_threads());
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/isa.h"
 #include "kernels/conv2d_product.h"
+#include "kernels/conv2d_rows.h"
 #include "kernels/conv2d_scalar.h"
 #include "kernels/winograd.h"
 
@@ -35,6 +36,16 @@ constexpr Entry<ConvShape, WeightGradient> kWeightGradient[] = {
 
 void conv2d(const Conv2d& problem) {
   chosen(kForward, problem.shape).run(problem);
+}
+
+std::vector<int64_t> conv2d_row_cuts(const ConvShape& shape) {
+  if (chosen(kForward, shape).run == winograd_forward) return winograd_row_cuts(shape);
+  return {0, shape.out_height()};
+}
+
+void conv2d_rows(const Conv2d& problem, int64_t first, int64_t end) {
+  if (end - first == problem.shape.out_height()) return conv2d(problem);
+  winograd_forward_rows(problem, first, end);
 }
 
 void conv2d_data_gradient(const ConvShape& shape, Weights weight, const float* dy, float* dx) {

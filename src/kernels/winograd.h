@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "kernels/conv2d.h"
 
@@ -16,6 +17,10 @@ const char* winograd_weight_gradient_declines(const ConvShape& shape);
 
 /// The contract of conv2d. The bits depend neither on the threads nor on the batch.
 void winograd_forward(const Conv2d& problem);
+
+/// The contracts of conv2d_row_cuts and conv2d_rows: rows of blocks of tiles.
+std::vector<int64_t> winograd_row_cuts(const ConvShape& shape);
+void winograd_forward_rows(const Conv2d& problem, int64_t first, int64_t end);
 
 /// The contract of conv2d_data_gradient: the same convolution with the weights turned round and their sides exchanged.
 void winograd_data_gradient(const ConvShape& shape, Weights weight, const float* dy, float* dx);

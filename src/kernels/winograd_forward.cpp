@@ -22,20 +22,22 @@ namespace calotype::kernels::HWY_NAMESPACE {
 /// number of input channels; which schedule runs changes no bits.
 class WinogradForward {
  public:
-  WinogradForward(const Conv2d& problem, bool turned)
+  WinogradForward(const Conv2d& problem, bool turned, int64_t first_row, int64_t end_row)
       : p_(problem),
         kernel_{problem.weight, turned ? problem.shape.in : problem.shape.out,
                 turned ? problem.shape.out : problem.shape.in, turned},
-        blocks_(problem.shape.batch, problem.shape.height, problem.shape.width, kTiles),
+        blocks_(problem.shape.batch, problem.shape.height, problem.shape.width, kForwardTiles),
+        begin_(blocks_.block_at(first_row, problem.shape.height)),
+        end_(end_row == problem.shape.height ? blocks_.count() : blocks_.block_at(end_row, problem.shape.height)),
         depths_(divide_up(problem.shape.in, kDeepest)),
         depth_(divide_up(divide_up(problem.shape.in, depths_), 16) * 16) {}
 
   void run() {
-    const int64_t sums = p_.sums && blocks_.pieces() > 1 ? blocks_.count() * p_.shape.out * 2 : 0;
+    const int64_t sums = p_.sums && blocks_.pieces() > 1 ? (end_ - begin_) * p_.shape.out * 2 : 0;
     Workspace partial(sums * int64_t{sizeof(double)});
     partial_ = sums ? reinterpret_cast<double*>(partial.floats(2 * sums)) : p_.sums;
     const int64_t weights = weights_offset(depths_, 0);
-    if (weights * int64_t{sizeof(float)} <= kSharedWeights && blocks_.count() >= kFewBlocks) {
+    if (weights * int64_t{sizeof(float)} <= kSharedWeights && end_ - begin_ >= kFewBlocks) {
       run_by_tiles(weights);
     } else {
       run_by_outputs();
@@ -44,7 +46,6 @@ class WinogradForward {
   }
 
  private:
-  static constexpr int64_t kTiles = 36;     // of a block
   static constexpr int64_t kDeepest = 160;  // input channels summed in one accumulator
   static constexpr int64_t kOutputs = 32;   // output channels between two output transforms
   static constexpr int64_t kOutputsOfTask = 64;
@@ -107,7 +108,7 @@ class WinogradForward {
 
   void write(const TileBlock& block, int64_t panel, const Points& results) const {
     double* sums = nullptr;
-    if (p_.sums) sums = partial_ + (block.picture * blocks_.pieces() + block.piece) * p_.shape.out * 2;
+    if (p_.sums) sums = partial_ + (block.picture * blocks_.pieces() + block.piece - begin_) * p_.shape.out * 2;
     for (int64_t j = 0; j < panel_width(panel) && panel * kPanel + j < p_.shape.out; j += kLanes)
       transform_output(p_, block, panel * kPanel + j, {results.data + j, results.matrix, results.row}, sums);
   }
@@ -123,11 +124,11 @@ class WinogradForward {
     });
     const int64_t group = kOutputs / kPanel;
     const int64_t scratch = input_floats() + group * result_floats() + kStageFloats;
-    parallel_for(blocks_.count(), [&](int64_t task) HWY_ATTR {
+    parallel_for(end_ - begin_, [&](int64_t task) HWY_ATTR {
       float* input = static_cast<float*>(thread_scratch(scratch * sizeof(float)));
       float* results = input + input_floats();
       float* stage = results + group * result_floats();
-      const TileBlock block = blocks_[task];
+      const TileBlock block = blocks_[begin_ + task];
       for (int64_t d = 0; d < depths_; ++d)
         transform_input(p_.shape, p_.x, block, d * depth_, d * depth_ + depth(d), input_points(input, d), stage);
       for (int64_t first = 0; first < panels(); first += group) {
@@ -150,8 +151,8 @@ class WinogradForward {
     const int64_t chunk = blocks_in_chunk();
     Workspace workspace(Workspace::bytes_of_floats(chunk * input_floats()));
     float* input = workspace.floats(chunk * input_floats());
-    for (int64_t first = 0; first < blocks_.count(); first += chunk) {
-      const int64_t count = std::min(chunk, blocks_.count() - first);
+    for (int64_t first = begin_; first < end_; first += chunk) {
+      const int64_t count = std::min(chunk, end_ - first);
       transform_chunk(first, count, input);
       multiply_chunk(first, count, input);
     }
@@ -160,7 +161,7 @@ class WinogradForward {
   int64_t blocks_in_chunk() const {
     constexpr int64_t kChunkFloats = int64_t{1} << 20, kLeastTiles = 128;
     const int64_t most = std::max(kChunkFloats / input_floats(), divide_up(kLeastTiles, blocks_.most()));
-    return divide_up(blocks_.count(), divide_up(blocks_.count(), most));
+    return divide_up(end_ - begin_, divide_up(end_ - begin_, most));
   }
 
   void transform_chunk(int64_t first, int64_t count, float* input) const {
@@ -208,14 +209,15 @@ class WinogradForward {
     });
   }
 
-  /// Adds the sums of a picture's blocks in their order.
+  /// Adds the sums of a picture's blocks in their order; those of a later band to what the bands above left.
   void add_sums() const {
     const int64_t values = p_.shape.out * 2;
     for (int64_t picture = 0; picture < p_.shape.batch; ++picture) {
       double* to = p_.sums + picture * values;
-      std::fill_n(to, values, 0.0);
-      for (int64_t piece = 0; piece < blocks_.pieces(); ++piece) {
-        const double* from = partial_ + (picture * blocks_.pieces() + piece) * values;
+      if (begin_ == 0) std::fill_n(to, values, 0.0);
+      const int64_t pieces = std::min(blocks_.pieces(), end_ - begin_);
+      for (int64_t piece = 0; piece < pieces; ++piece) {
+        const double* from = partial_ + (picture * pieces + piece) * values;
         for (int64_t i = 0; i < values; ++i) to[i] += from[i];
       }
     }
@@ -224,12 +226,13 @@ class WinogradForward {
   const Conv2d& p_;
   Kernel3x3 kernel_;
   TileBlocks blocks_;
+  int64_t begin_, end_;     // the blocks that are made: all, or those of a band
   int64_t depths_, depth_;  // the input channels are summed in `depths_` stretches of `depth_`, the last may be shorter
   double* partial_ = nullptr;
 };
 
-void winograd_forward_here(const Conv2d& problem, bool turned) {
-  WinogradForward(problem, turned).run();
+void winograd_forward_here(const Conv2d& problem, bool turned, int64_t first_row, int64_t end_row) {
+  WinogradForward(problem, turned, first_row, end_row).run();
 }
 
 }  // namespace calotype::kernels::HWY_NAMESPACE
@@ -260,7 +263,18 @@ const char* winograd_weight_gradient_declines(const ConvShape& shape) {
 }
 
 void winograd_forward(const Conv2d& problem) {
-  CALOTYPE_KERNEL(winograd_forward_here)(problem, false);
+  CALOTYPE_KERNEL(winograd_forward_here)(problem, false, 0, problem.shape.height);
+}
+
+void winograd_forward_rows(const Conv2d& problem, int64_t first, int64_t end) {
+  CALOTYPE_KERNEL(winograd_forward_here)(problem, false, first, end);
+}
+
+std::vector<int64_t> winograd_row_cuts(const ConvShape& shape) {
+  const TileBlocks blocks(1, shape.height, shape.width, kForwardTiles);
+  std::vector<int64_t> cuts;
+  for (int64_t row = 0; row <= blocks.rows(); ++row) cuts.push_back(blocks.first_pixel(row, shape.height));
+  return cuts;
 }
 
 void winograd_data_gradient(const ConvShape& shape, Weights weight, const float* dy, float* dx) {
@@ -271,7 +285,7 @@ void winograd_data_gradient(const ConvShape& shape, Weights weight, const float*
   problem.x.first_channels = shape.out;
   problem.weight = weight;
   problem.y = dx;
-  CALOTYPE_KERNEL(winograd_forward_here)(problem, true);
+  CALOTYPE_KERNEL(winograd_forward_here)(problem, true, 0, problem.shape.height);
 }
 
 }  // namespace calotype::kernels

@@ -15,6 +15,9 @@ constexpr int64_t divide_up(int64_t a, int64_t b) {
   return (a + b - 1) / b;
 }
 
+/// The most tiles of a block of the forward pass.
+inline constexpr int64_t kForwardTiles = 36;
+
 /// A rectangle of 4x4 tiles, the same in each of several pictures: tile (p, y, x) has number (p * rows + y) * columns +
 /// x.
 struct TileBlock {
@@ -39,6 +42,17 @@ class TileBlocks {
   int64_t tiles() const { return batch_ * height_ * width_; }
   /// Blocks that one picture is cut into.
   int64_t pieces() const { return across_ * down_; }
+  /// Rows of blocks of a picture; the pixel row where row `index` of them begins, in a picture of `height`.
+  int64_t rows() const { return down_; }
+  int64_t first_pixel(int64_t index, int64_t height) const {
+    return std::min(height, 4 * part_begin(height_, down_, index));
+  }
+  /// The number of the first block that begins at this pixel row, which is one of these.
+  int64_t block_at(int64_t pixel, int64_t height) const {
+    int64_t row = 0;
+    while (row < down_ && first_pixel(row, height) < pixel) ++row;
+    return row * across_;
+  }
   /// No block has more tiles.
   int64_t most() const { return divide_up(batch_, groups_) * divide_up(height_, down_) * divide_up(width_, across_); }
 

@@ -3,6 +3,7 @@
 #include "ops/activation.h"
 #include "ops/arithmetic.h"
 #include "ops/structure.h"
+#include "ops/token_merging.h"
 
 namespace calotype {
 namespace {
@@ -76,7 +77,8 @@ ResBlock::ResBlock(const Params& p, int64_t in, int64_t out, const UNetConfig& c
 
 Tensor ResBlock::operator()(Reading x, const Tensor& time) const {
   const Tensor h = conv1(silu(norm1(x)), {.offset = time_proj(silu(time))});
-  Tensor straight = shortcut ? (*shortcut)(std::move(x)) : std::move(x).tensor();
+  Tensor straight = shortcut ? (*shortcut)(x) : std::move(x).tensor();
+  x = Tensor();
   return conv2(silu(norm2(h)), {.add = std::move(straight)});
 }
 
@@ -99,15 +101,20 @@ SpatialTransformer::SpatialTransformer(const Params& p, int64_t channels, bool s
       proj_out(Linear::zero(p / "proj_out", channels, channels)),
       self_attends(self_attends) {}
 
-Tensor SpatialTransformer::operator()(Tensor x, const Tensor& context, const Tap& tap) const {
+Tensor SpatialTransformer::attend_to_itself(const Tensor& h, const Shape& shape, double merging) const {
+  if (merging == 0) return self.self(norm1(h), {.add = h});
+  const TokenMerging merge(h, shape[1], shape[2], merging);
+  return h + merge.spread(self.self(merge.merged(norm1(h).tensor())));
+}
+
+Tensor SpatialTransformer::operator()(Tensor x, const Tensor& context, const Tap& tap, double merging) const {
   const Shape shape = x.shape();
-  const Reading normed = norm(x);
-  if (tap) tap("norm", normed.tensor());
+  if (tap) tap("norm", norm(x).tensor());
   const Tap inner = tap / "transformer_blocks.0";
-  Tensor h = proj_in(normed).reshape({shape[0], shape[1] * shape[2], shape[3]});
+  Tensor h = proj_in(norm(x)).reshape({shape[0], shape[1] * shape[2], shape[3]});
   if (inner) inner("norm1", norm1(h).tensor());
   const Tensor before_self = inner ? h : Tensor();
-  h = self_attends ? self.self(norm1(h), {.add = h}) : self.cross(norm1(h), context, {.add = h});
+  h = self_attends ? attend_to_itself(h, shape, merging) : self.cross(norm1(h), context, {.add = h});
   if (inner) inner("attn1", h - before_self);
   const Tensor before_cross = inner ? h : Tensor();
   h = cross.cross(norm2(h), context, {.add = h});
@@ -153,6 +160,10 @@ Tensor UNet::time_embedding(const Inputs& inputs, const Tap& tap) const {
 Tensor UNet::operator()(const Inputs& inputs, const Tap& tap) const {
   const Tensor& context = inputs.context;
   const Tensor time = time_embedding(inputs, tap);
+  Shortcuts::Features* const features = inputs.shortcuts.features;
+  const bool reusing = features && features->kept;
+  const int64_t blocks = config.blocks(), last = reusing ? features->branch : blocks - 1;  // input block that runs
+  const auto merging = [&](int64_t level) { return level == 0 ? inputs.shortcuts.merging : 0; };
   std::vector<Tensor> skips;  // what the way down leaves for the way up
   int64_t block = 0;
   const auto push = [&](Tensor h) {
@@ -161,33 +172,40 @@ Tensor UNet::operator()(const Inputs& inputs, const Tap& tap) const {
   };
 
   push(conv_in(inputs.x));
-  for (const Level& level : down) {
-    for (size_t i = 0; i < level.res.size(); ++i) {
+  for (int64_t l = 0; l < config.levels(); ++l) {
+    const Level& level = down[l];
+    for (size_t i = 0; i < level.res.size() && block <= last; ++i) {
       const Tap at = tap / ("input_blocks." + std::to_string(block));
       Tensor h = level.res[i](skips.back(), time);
       if (!level.transformer.empty()) {
         at("0", h);
-        h = level.transformer[i](std::move(h), context, at / "1");
+        h = level.transformer[i](std::move(h), context, at / "1", merging(l));
       }
       push(std::move(h));
     }
-    if (level.resample) push((*level.resample)(skips.back()));
+    if (level.resample && block <= last) push((*level.resample)(skips.back()));
   }
 
-  Tensor h = mid_res1(skips.back(), time);
-  tap("middle_block.0", h);
-  h = mid_transformer(std::move(h), context, {});
-  tap("middle_block.1", h);
-  h = mid_res2(std::move(h), time);
-  tap("middle_block.2", h);
+  Tensor h;
+  if (!reusing) {
+    h = mid_res1(skips.back(), time);
+    tap("middle_block.0", h);
+    h = mid_transformer(std::move(h), context, {});
+    tap("middle_block.1", h);
+    h = mid_res2(std::move(h), time);
+    tap("middle_block.2", h);
+  }
 
   block = 0;
   for (int64_t l = config.levels() - 1; l >= 0; --l) {
     const Level& level = up[l];
-    for (size_t i = 0; i < level.res.size(); ++i) {
+    for (size_t i = 0; i < level.res.size(); ++i, ++block) {
+      if (block < blocks - 1 - last) continue;
+      if (reusing && block == blocks - 1 - last) h = features->kept;
+      if (features && !reusing && block == blocks - 1 - features->branch) features->kept = h;
       h = level.res[i](concat(std::move(h), std::move(skips.back())), time);
       skips.pop_back();
-      if (!level.transformer.empty()) h = level.transformer[i](std::move(h), context, {});
+      if (!level.transformer.empty()) h = level.transformer[i](std::move(h), context, {}, merging(l));
       if (i + 1 == level.res.size() && level.resample) {
         // An odd size was halved rounding up: the doubled map has a line too many, which is dropped before the
         // convolution.
@@ -197,7 +215,7 @@ Tensor UNet::operator()(const Inputs& inputs, const Tap& tap) const {
           doubled = crop(doubled.tensor(), skip.dim(1), skip.dim(2));
         h = (*level.resample)(doubled);
       }
-      tap("output_blocks." + std::to_string(block++), h);
+      tap("output_blocks." + std::to_string(block), h);
     }
   }
   return conv_out(silu(norm_out(std::move(h))));

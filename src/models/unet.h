@@ -47,7 +47,11 @@ struct SpatialTransformer {
   bool self_attends;  // else `self` attends to the context too
 
   SpatialTransformer(const Params& p, int64_t channels, bool self_attends, const UNetConfig& config);
-  Tensor operator()(Tensor x, const Tensor& context, const Tap& tap) const;
+  /// `merging`: the share of tokens that self-attention goes without.
+  Tensor operator()(Tensor x, const Tensor& context, const Tap& tap, double merging = 0) const;
+
+ private:
+  Tensor attend_to_itself(const Tensor& h, const Shape& shape, double merging) const;
 };
 
 /// The denoising network of Stable Diffusion 1 and 2 (Rombach et al. 2022; Ronneberger et al. 2015).
@@ -73,12 +77,26 @@ struct UNet {
 
   UNet(const Params& p, const UNetConfig& config);
 
+  /// Approximations, off by default; each is exact where it is not asked for.
+  struct Shortcuts {
+    /// Features of an earlier call that stand in for all but the outermost blocks (Ma et al. 2023, "DeepCache"): with
+    /// branch b only the input blocks up to b run, and the output blocks that read them.
+    struct Features {
+      int64_t branch = 0;
+      Tensor kept = {};  // what enters the first of those output blocks; none: all blocks run, and this is kept
+    };
+    Features* features = nullptr;
+    /// The share of tokens that is merged before self-attention on the finest level (Bolya and Hoffman 2023).
+    double merging = 0;
+  };
+
   struct Inputs {
     Tensor x;                          // [B, h, w, in_channels], scaled as the model expects it
     std::vector<double> times;         // one a picture, 0 to 999, or one for all
     Tensor context;                    // [Bk, tokens, context_dim]
     std::vector<int32_t> levels = {};  // class_input level: one a picture, or one for all
     Tensor vector = {};                // class_input vector: [B, class_size]
+    Shortcuts shortcuts = {};
   };
   /// -> [max(B, Bk), h, w, out_channels]. Any h and w from 1 on.
   Tensor operator()(const Inputs& inputs, const Tap& tap = {}) const;

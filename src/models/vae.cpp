@@ -1,5 +1,8 @@
 #include "models/vae.h"
 
+#include "models/vae_bands.h"
+#include "nn/in_place.h"
+
 #include "ops/arithmetic.h"
 #include "ops/losses.h"
 #include "ops/structure.h"
@@ -51,8 +54,8 @@ VaeResBlock::VaeResBlock(const Params& p, int64_t in, int64_t out, int64_t group
 
 Tensor VaeResBlock::operator()(Tensor x) const {
   const Tensor h = conv1(silu(norm1(x)));
-  Tensor straight = shortcut ? (*shortcut)(std::move(x)) : std::move(x);
-  return conv2(silu(norm2(h)), {.add = std::move(straight)});
+  if (shortcut) x = in_place_of(std::move(x), *shortcut);
+  return conv2(silu(norm2(h)), {.add = std::move(x)});
 }
 
 VaeAttention::VaeAttention(const Params& p, int64_t channels, int64_t groups)
@@ -109,16 +112,27 @@ VaeDecoder::VaeDecoder(const Params& p, const VaeConfig& c)
       norm_out(p / "norm_out", c.ch, c.groups, kNormEpsilon),
       conv_out(p / "conv_out", c.ch, c.out_ch) {}
 
-Tensor VaeDecoder::operator()(const Tensor& z, const Tap& tap) const {
+Tensor VaeDecoder::operator()(const Tensor& z, const DecodePlan& plan, const Tap& tap) const {
   Tensor h = conv_in(z);
   tap("conv_in", h);
   h = mid(std::move(h), tap / "mid");
+  const auto banded = static_cast<size_t>(plan.banded_levels);
   for (size_t l = up.size(); l-- > 0;) {
-    for (const VaeResBlock& res : up[l].res) h = res(std::move(h));
-    if (up[l].resample) h = (*up[l].resample)(upsample(std::move(h)));
+    if (l < banded) {
+      h = run_in_bands(level_in_bands(l), h, plan.band_rows);
+      if (l == 0) return h;
+    } else {
+      for (const VaeResBlock& res : up[l].res) h = res(std::move(h));
+    }
+    if (l > banded) h = (*up[l].resample)(upsample(std::move(h)));
     tap("up." + std::to_string(l), h);
   }
   return conv_out(silu(norm_out(std::move(h))));
+}
+
+BandedLevel VaeDecoder::level_in_bands(size_t level) const {
+  check(level + 1 < up.size(), "vae: level {} has none before it to be doubled", level);
+  return {*up[level + 1].resample, up[level].res, level == 0 ? &norm_out : nullptr, level == 0 ? &conv_out : nullptr};
 }
 
 Tensor Posterior::sample(const Tensor& noise) const {
@@ -137,10 +151,10 @@ Posterior Vae::encode(const Tensor& image, const Tap& tap) const {
   return {slice_channels(moments, 0, config.embed_dim), slice_channels(moments, config.embed_dim, config.embed_dim)};
 }
 
-Tensor Vae::decode(const Tensor& z, const Tap& tap) const {
+Tensor Vae::decode(const Tensor& z, const DecodePlan& plan, const Tap& tap) const {
   const Tensor h = post_quant(z);
   tap("post_quant_conv", h);
-  return decoder(h, tap / "decoder");
+  return decoder(h, plan, tap / "decoder");
 }
 
 }  // namespace calotype

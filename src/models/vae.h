@@ -56,6 +56,15 @@ struct VaeEncoder {
   Tensor operator()(const Tensor& image, const Tap& tap) const;
 };
 
+/// How the decoder saves memory: its `banded_levels` finest levels are made in bands of about `band_rows` rows, with
+/// the same bits and more time (models/vae_bands.h).
+struct DecodePlan {
+  int64_t banded_levels = 0;  // at most all but one
+  int64_t band_rows = 64;
+};
+
+struct BandedLevel;
+
 struct VaeDecoder {
   Conv2d conv_in;
   VaeMiddle mid;
@@ -64,8 +73,11 @@ struct VaeDecoder {
   Conv2d conv_out;
 
   VaeDecoder(const Params& p, const VaeConfig& config);
-  /// [B, h, w, z_channels] -> [B, f h, f w, 3]
-  Tensor operator()(const Tensor& z, const Tap& tap) const;
+  /// [B, h, w, z_channels] -> [B, f h, f w, 3]; one picture where levels are banded
+  Tensor operator()(const Tensor& z, const DecodePlan& plan, const Tap& tap) const;
+
+ private:
+  BandedLevel level_in_bands(size_t level) const;
 };
 
 /// The distribution of a picture's latents: independent Gaussians.
@@ -89,7 +101,8 @@ struct Vae {
   /// A picture [B, H, W, 3] in [-1, 1] -> its latents' distribution, not scaled.
   Posterior encode(const Tensor& image, const Tap& tap = {}) const;
   /// Latents [B, h, w, embed_dim], already divided by the scale factor -> [B, f h, f w, 3], about [-1, 1], not clamped.
-  Tensor decode(const Tensor& z, const Tap& tap = {}) const;
+  Tensor decode(const Tensor& z, const Tap& tap = {}) const { return decode(z, DecodePlan(), tap); }
+  Tensor decode(const Tensor& z, const DecodePlan& plan, const Tap& tap = {}) const;
 };
 
 }  // namespace calotype

@@ -80,16 +80,19 @@ Attention::Attention(const Params& p, int64_t width, int64_t context_width, int6
 
 Tensor Attention::cross(const Reading& x, const Tensor& context, Epilogue epilogue) const {
   const AttentionOptions options{.heads = heads, .precision = to_q.precision};
-  return to_out(attention(to_q(x), once(context, to_k), once(context, to_v), options), std::move(epilogue));
+  const Tensor mixed = attention(to_q(x), once(context, to_k), once(context, to_v), options);
+  return to_out(mixed, std::move(epilogue));
 }
 
 Tensor Attention::self(const Reading& x, Epilogue epilogue, bool causal) const {
   const AttentionOptions options{.heads = heads, .causal = causal, .precision = to_q.precision};
-  return to_out(attention(to_q(x), to_k(x), to_v(x), options), std::move(epilogue));
+  const Tensor mixed = attention(to_q(x), to_k(x), to_v(x), options);  // the three are gone before the next product
+  return to_out(mixed, std::move(epilogue));
 }
 
 Tensor once(const Tensor& x, const Linear& layer) {
-  if (recording() && (x.tracked() || layer.weight.tracked())) return layer(x);
+  const bool part = x.storage()->bytes != bytes_of(x.dtype(), x.count());  // its bytes hold others' results too
+  if (part || (recording() && (x.tracked() || layer.weight.tracked()))) return layer(x);
   auto& derived = x.storage()->derived;
   const auto found =
       std::ranges::find(derived, static_cast<const void*>(&layer), [](const auto& kept) { return kept.first; });

@@ -4,6 +4,7 @@
 
 #include "kernels/activation.h"
 #include "kernels/elementwise.h"
+#include "ops/channel_sums.h"
 
 namespace calotype {
 namespace {
@@ -102,6 +103,8 @@ Tensor repeat(const Tensor& x, int64_t times) {
     const auto out = y.edit<T>();
     for (int64_t t = 0; t < times; ++t) std::copy(in.begin(), in.end(), out.begin() + t * in.size());
   });
+  // A norm of the copies is to have the bits of a norm of x.
+  if (const Tensor sums = left_channel_sums(x)) leave_channel_sums(y, repeat(sums, times));
   return recorded("repeat", y, {x}, [shape = x.shape(), times](const Tensor& dy, Wanted) {
     Tensor dx = dy.rows(0, shape[0]);
     for (int64_t t = 1; t < times; ++t) dx = dx + dy.rows(t * shape[0], shape[0]);

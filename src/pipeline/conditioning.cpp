@@ -132,22 +132,26 @@ Tensor Conditioning::first_context() const {
   return needed.empty() ? Tensor() : stacked(needed);
 }
 
-Tensor Conditioning::guided_output(int64_t step, const Tensor& x, const Call& call) const {
+Tensor Conditioning::guided_output(int64_t step, const Tensor& x, const Call& call, bool guidance) const {
   const int64_t pictures = x.dim(0);
-  if (const std::vector<size_t> needed = single_call(step); !needed.empty()) {
-    const Tensor output = call(x, stacked(needed), 0, with_unwanted_ ? pictures : 0);
-    return with_unwanted_ ? combined(output.rows(0, pictures), {{1.0, output.rows(pictures, pictures)}}) : output;
+  if (std::vector<size_t> needed = single_call(step); !needed.empty()) {
+    const bool both = with_unwanted_ && guidance;
+    if (!guidance) needed.erase(needed.begin(), needed.begin() + static_cast<int64_t>(unwanted_.size()));
+    const Tensor output = call(x, stacked(needed), 0, both ? pictures : 0);
+    return both ? combined(output.rows(0, pictures), {{1.0, output.rows(pictures, pictures)}}, guidance) : output;
   }
   std::vector<Tensor> outputs;
   for (int64_t picture = 0; picture < pictures; ++picture)
-    outputs.push_back(one_picture(step, x.rows(picture, 1), picture, call));
+    outputs.push_back(one_picture(step, x.rows(picture, 1), picture, call, guidance));
   return stack_pictures(outputs);
 }
 
-Tensor Conditioning::one_picture(int64_t step, const Tensor& x, int64_t picture, const Call& call) const {
+Tensor Conditioning::one_picture(int64_t step, const Tensor& x, int64_t picture, const Call& call,
+                                 bool guidance) const {
   const std::vector<Part>& parts = wanted_[picture];
+  const bool with_unwanted = with_unwanted_ && (guidance || parts.size() > 1 || parts[0].weight != 1);
   std::vector<size_t> needed;  // the unwanted one first, if it is seen
-  if (with_unwanted_) needed.push_back(unwanted_[picture].at(step));
+  if (with_unwanted) needed.push_back(unwanted_[picture].at(step));
   for (const Part& part : parts) needed.push_back(part.at(step));
 
   std::map<int64_t, std::vector<size_t>> by_length;  // places in `needed`
@@ -156,17 +160,18 @@ Tensor Conditioning::one_picture(int64_t step, const Tensor& x, int64_t picture,
   for (const auto& [tokens, places] : by_length) {
     std::vector<size_t> together;
     for (const size_t place : places) together.push_back(needed[place]);
-    const Tensor some = call(x, stacked(together), picture, with_unwanted_ && places[0] == 0 ? 1 : 0);
+    const Tensor some = call(x, stacked(together), picture, with_unwanted && places[0] == 0 ? 1 : 0);
     for (size_t i = 0; i < places.size(); ++i) outputs[places[i]] = some.rows(static_cast<int64_t>(i), 1);
   }
-  if (!with_unwanted_) return outputs[0];
+  if (!with_unwanted) return outputs[0];
   std::vector<std::pair<double, Tensor>> wanted;
   for (size_t i = 0; i < parts.size(); ++i) wanted.emplace_back(parts[i].weight, outputs[i + 1]);
-  return combined(outputs[0], wanted);
+  return combined(outputs[0], wanted, guidance);
 }
 
 /// u + scale * sum of w_i * (c_i - u): guidance towards one output, c = u + sum of w_i * (c_i - u).
-Tensor Conditioning::combined(const Tensor& unwanted, const std::vector<std::pair<double, Tensor>>& wanted) const {
+Tensor Conditioning::combined(const Tensor& unwanted, const std::vector<std::pair<double, Tensor>>& wanted,
+                              bool guidance) const {
   Tensor towards = wanted[0].second;
   if (wanted.size() > 1 || wanted[0].first != 1) {
     double rest = 1;
@@ -174,7 +179,7 @@ Tensor Conditioning::combined(const Tensor& unwanted, const std::vector<std::pai
     towards = combine({{rest, unwanted}, {wanted[0].first, wanted[0].second}});
     for (size_t i = 1; i < wanted.size(); ++i) towards = combine({{1.0, towards}, {wanted[i].first, wanted[i].second}});
   }
-  const double scale = run_.guided ? run_.request.cfg_scale : 1;
+  const double scale = run_.guided && guidance ? run_.request.cfg_scale : 1;
   return guided(unwanted, towards, scale, run_.request.guidance_rescale);
 }
 

@@ -28,8 +28,9 @@ class Conditioning {
   using Call = std::function<Tensor(const Tensor& x, const Tensor& context, int64_t picture, int64_t unwanted)>;
 
   /// What the network says of all pictures, x [B, ...], at step `step`, which counts from 0. One call where every
-  /// picture has one prompt of the same length as the unwanted one: the unwanted half first.
-  Tensor guided_output(int64_t step, const Tensor& x, const Call& call) const;
+  /// picture has one prompt of the same length as the unwanted one: the unwanted half first. Without `guidance` the
+  /// unwanted prompts are left out, but where parts of a prompt are weighed against them.
+  Tensor guided_output(int64_t step, const Tensor& x, const Call& call, bool guidance = true) const;
 
   /// What a first single call attends to; none where it takes several.
   Tensor first_context() const;
@@ -44,8 +45,8 @@ class Conditioning {
 
   /// The encodings that one call needs: the unwanted half first. Empty where one call is not enough.
   std::vector<size_t> single_call(int64_t step) const;
-  Tensor one_picture(int64_t step, const Tensor& x, int64_t picture, const Call& call) const;
-  Tensor combined(const Tensor& unwanted, const std::vector<std::pair<double, Tensor>>& wanted) const;
+  Tensor one_picture(int64_t step, const Tensor& x, int64_t picture, const Call& call, bool guidance) const;
+  Tensor combined(const Tensor& unwanted, const std::vector<std::pair<double, Tensor>>& wanted, bool guidance) const;
   /// Encodings side by side. The last few are kept, with the keys and values that the network made of them.
   Tensor stacked(const std::vector<size_t>& encodings) const;
 

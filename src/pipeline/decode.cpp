@@ -11,9 +11,9 @@ Image to_image(const Tensor& decoded, Recipe recipe) {
                   static_cast<int>(decoded.dim(3)), recipe == Recipe::diffusers ? Rounding::nearest : Rounding::down);
 }
 
-Image decode_latent(const Vae& vae, const Tensor& latent, Recipe recipe, const Tap& tap) {
+Image decode_latent(const Vae& vae, const Tensor& latent, Recipe recipe, const Tap& tap, const DecodePlan& plan) {
   const NoGrad inference;
-  const Tensor decoded = vae.decode(combine({{1 / vae.config.scale_factor, latent}}));
+  const Tensor decoded = vae.decode(combine({{1 / vae.config.scale_factor, latent}}), plan);
   tap("decoded", decoded);
   require_finite(decoded, "the decoded picture");
   return to_image(decoded, recipe);

@@ -1,8 +1,10 @@
 #include "pipeline/draw.h"
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "diffusion/noise.h"
 #include "io/printable.h"
@@ -13,6 +15,7 @@
 #include "pipeline/decode.h"
 #include "pipeline/finite.h"
 #include "pipeline/masking.h"
+#include "pipeline/unet_calls.h"
 
 namespace calotype {
 namespace {
@@ -29,12 +32,22 @@ Tensor told(const Tensor& vector, int64_t contexts, int64_t unwanted) {
   return wanted ? stack_pictures(std::vector<Tensor>{nothing, wanted}) : nothing;
 }
 
+/// Whether guidance, if there is any, is wanted at this time of the schedule.
+bool guidance_at(const Settled& run, const NoiseSchedule& schedule, double time) {
+  const std::vector<double>& interval = run.request.guidance_interval;
+  if (interval.empty()) return true;
+  const double sigma = schedule.sigma_log_linear(time);
+  return sigma > interval[0] && sigma <= interval[1];
+}
+
 /// The UNet as samplers see it: a latent and a time in, the guided output out. `step` is the one that is under way.
 Network network(const StableDiffusion& model, const Settled& run, const Scene& scene, const Conditioning& conditioning,
                 const size_t& step, const Tap& tap) {
   const Tensor beside = scene.beside ? for_all(scene.beside, run.pictures()) : Tensor();
   const Tensor vector = scene.vector ? for_all(scene.vector, run.pictures()) : Tensor();
-  return [&model, &conditioning, &step, tap, beside, vector, levels = scene.levels](const Tensor& x, double time) {
+  const auto calls = std::make_shared<UNetCalls>(*model.unet, run);
+  return [&run, &conditioning, &step, calls, tap, beside, vector, levels = scene.levels,
+          schedule = schedule_of(model.noise)](const Tensor& x, double time) {
     const Tensor input = beside ? concat_channels(x, beside) : x;
     tap("net_input", input);
     const auto call = [&](const Tensor& pictures, const Tensor& context, int64_t first, int64_t unwanted) {
@@ -46,11 +59,11 @@ Network network(const StableDiffusion& model, const Settled& run, const Scene& s
         inputs.vector = told(vector.rows(first, pictures.dim(0)), context.dim(0), unwanted);
         inputs.x = for_all(pictures, context.dim(0));
       }
-      const Tensor output = (*model.unet)(inputs);
+      const Tensor output = (*calls)(inputs, first);
       tap("net_output", output);
       return output;
     };
-    return conditioning.guided_output(static_cast<int64_t>(step), input, call);
+    return conditioning.guided_output(static_cast<int64_t>(step), input, call, guidance_at(run, schedule, time));
   };
 }
 
@@ -101,8 +114,11 @@ Tensor draw_latents(const StableDiffusion& model, const Settled& run, const Watc
   const auto steps = static_cast<int64_t>(sampling.plan.steps.size() - sampling.plan.first);
   const Conditioning conditioning(model, run, steps, watcher);
   if (const Tensor context = conditioning.first_context()) watcher.tap("context", context);
+  model.text_weights.let_go();
   const Shape shape = latent_shape(model, run);
   const Scene scene = run.prepare ? run.prepare(model, run, noise, watcher) : Scene{.noise = noise.draw(shape)};
+  model.vae_weights.let_go();
+  trim_allocator();  // the network's tensors are of other sizes
 
   size_t step = 0;
   sampling.options = run.options;
@@ -127,12 +143,14 @@ Tensor draw_latents(const StableDiffusion& model, const Settled& run, const Watc
   Tensor latents = run.sampler->run(sampling, std::move(first));
   if (keeper) latents = (*keeper)(latents, Level{});
   require_finite(latents, "the latents");
+  model.unet_weights.let_go();
+  trim_allocator();
   return latents;
 }
 
 Image finished_picture(const StableDiffusion& model, const Settled& run, const Tensor& latent, int64_t index,
                        const Tap& tap) {
-  Image image = decode_latent(*model.vae, latent, run.recipe, tap);
+  Image image = decode_latent(*model.vae, latent, run.recipe, tap, run.memory.decode);
   return run.finish ? run.finish(std::move(image), index) : image;
 }
 

@@ -82,6 +82,9 @@ Infotext parameters_of(const StableDiffusion& model, const Settled& run, int64_t
   if (grid) add("Spacing", request.spacing);
   if (own_sigmas) add("Sigmas", list_text(request.sigmas));
   if (request.eta) add("Eta", fmt::format("{:g}", *request.eta));
+  if (run.cache.interval > 1) add("Cache", fmt::format("deepcache:{}:{}", run.cache.interval, run.cache.branch));
+  if (request.token_merging > 0) add("Token merging ratio", fmt::format("{:g}", request.token_merging));
+  if (!request.guidance_interval.empty()) add("Guidance interval", list_text(request.guidance_interval));
   add("Prediction", name_of(model.prediction));
   add("Recipe", request.recipe);
   add("Precision", kernels::name_of(model.precision));

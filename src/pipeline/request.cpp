@@ -86,6 +86,33 @@ void settle_prompts(const StableDiffusion& model, Settled& run) {
   take(run.request.negative_prompts, PromptRole::unwanted);
 }
 
+/// "off" or "deepcache[:N[:BRANCH]]".
+FeatureCache cache_of(const std::string& text, const UNetConfig& unet) {
+  if (text == "off" || text.empty()) return {};
+  FeatureCache cache{.interval = 3};
+  std::vector<std::string> words{""};
+  for (const char c : text)
+    if (c == ':')
+      words.emplace_back();
+    else
+      words.back().push_back(c);
+  const auto number = [&](size_t word, int64_t& value, int64_t low, int64_t high) {
+    if (words.size() <= word) return;
+    set({.name = "cache",
+         .options = "",
+         .help = "",
+         .value = &value,
+         .low = static_cast<double>(low),
+         .high = static_cast<double>(high)},
+        words[word]);
+  };
+  require(words[0] == "deepcache" && words.size() <= 3, ErrorKind::bad_input,
+          "cache: '{}' is neither off nor deepcache[:N[:BRANCH]]", printable(text, 40));
+  number(1, cache.interval, 1, 1000);
+  number(2, cache.branch, 0, unet.blocks() - 2);
+  return cache;
+}
+
 }  // namespace
 
 std::vector<Field> fields(TextToImage& request) {
@@ -172,6 +199,23 @@ std::vector<Field> fields(TextToImage& request) {
        .value = &request.preset,
        .unset = "turbo for a turbo model, else none",
        .choices = {"turbo", "none"}},
+      {.name = "cache",
+       .options = "--cache",
+       .help =
+           "deepcache[:N[:BRANCH]] reuses deep features of every Nth step (3): about twice as fast, another picture",
+       .value = &request.cache},
+      {.name = "token_merging",
+       .options = "--token-merging",
+       .help = "share of tokens merged in the finest self-attention; 0.5 is a good one: faster, another picture",
+       .value = &request.token_merging,
+       .low = 0,
+       .high = 0.75},
+      {.name = "guidance_interval",
+       .options = "--guidance-interval",
+       .help = "LOW,HIGH: guidance only at noise levels (sigma) between; the others cost half; another picture",
+       .value = &request.guidance_interval,
+       .low = 0,
+       .high = 1e6},
   };
   for (Field& field : sampler_fields(request)) table.push_back(std::move(field));
   return table;
@@ -201,6 +245,9 @@ Settled settle_text(const StableDiffusion& model, const TextToImage& asked) {
   settle_prompts(model, run);
   run.guided = run.recipe == Recipe::web_ui || request.cfg_scale > 1 ||
                (request.cfg_scale != 1 && (run.recipe == Recipe::ldm || run.recipe == Recipe::comfyui));
+  run.cache = cache_of(request.cache, model.unet->config);
+  require(request.guidance_interval.empty() || request.guidance_interval.size() == 2, ErrorKind::bad_input,
+          "guidance_interval: LOW,HIGH was expected, {} numbers are given", request.guidance_interval.size());
   return run;
 }
 

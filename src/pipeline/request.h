@@ -13,6 +13,7 @@
 #include "io/provenance.h"
 #include "load/stable_diffusion.h"
 #include "pipeline/field.h"
+#include "pipeline/memory_plan.h"
 #include "pipeline/scene.h"
 #include "text/prompt_plan.h"
 #include "text/tokenizer.h"
@@ -29,7 +30,7 @@ struct TextToImage {
   int64_t clip_skip = 1;          // as the web interface counts, for both prompts; 1: as the model was trained
   int64_t width = 0, height = 0;  // pixels; 0: the model's native size
   int64_t steps = 20;
-  double cfg_scale = 7.5;       // at 1 and below there is no guidance (recipe web_ui: always)
+  double cfg_scale = 7.5;       // at 1 and below there is no guidance (recipe web_ui, ldm: at 1 alone)
   double guidance_rescale = 0;  // 0: off
   int64_t seed = -1;            // picture i has seed + i and a generator of its own; -1: whoever asks must choose
   int64_t batch_count = 1;
@@ -45,6 +46,11 @@ struct TextToImage {
   std::string recipe = "diffusers";
   std::string preset = {};  // "turbo" or "none"; empty: what the model is
 
+  // Approximations, none by default.
+  std::string cache = "off";                   // "deepcache[:N[:BRANCH]]": deep features of every Nth step serve others
+  double token_merging = 0;                    // share of tokens that self-attention on the finest level goes without
+  std::vector<double> guidance_interval = {};  // sigma, low and high: guidance above the one, up to the other
+
   // For programs; the command line has no words for them.
   std::vector<std::string> prompts = {}, negative_prompts = {};  // one a picture, instead of the single ones
   std::vector<int64_t> wildcard_seeds = {};      // one a picture, where `prompt` is a template that was written out
@@ -56,6 +62,11 @@ struct TextToImage {
 
 /// All that users may say, bound to the members of `request`.
 std::vector<Field> fields(TextToImage& request);
+
+/// Deep features are made at one of `interval` steps, by the blocks beyond `branch`.
+struct FeatureCache {
+  int64_t interval = 1, branch = 0;
+};
 
 /// A request with nothing left open, as a certain model will draw it.
 struct Settled {
@@ -70,8 +81,9 @@ struct Settled {
   PromptSyntax syntax = PromptSyntax::a1111;
   bool composed = false;    // a prompt has several parts, or one with a weight: they are guided to together
   int64_t most_chunks = 1;  // of 77 tokens, of any prompt
-  std::vector<AdapterTag> adapters =
-      {};  // that the prompts ask for, each once; whoever draws opens the model with them
+  std::vector<AdapterTag> adapters = {};  // that prompts ask for: whoever draws opens the model with them
+  FeatureCache cache = {};
+  MemoryPlan memory = {};
 
   // What other pipelines than text to image set.
   Prepare prepare = {};                                            // empty: noise alone

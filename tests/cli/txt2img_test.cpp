@@ -30,6 +30,36 @@ TEST_F(Txt2Img, DrawsAPictureThatSaysHow) {
   EXPECT_EQ(read_parameters(at("b.png")), "");
 }
 
+TEST_F(Txt2Img, FitsIntoTheMemoryAllowedOrRefuses) {
+  drawn("a.png", {"-p", "a", "-s", "3", "--size", "128x64"});
+  // The program alone is some 30 MB, kernels are allowed 64 and 16 a thread.
+  drawn("b.png", {"-p", "a", "-s", "3", "--size", "128x64", "--max-memory", "400M"});
+  EXPECT_EQ(file_text(at("a.png")), file_text(at("b.png")));
+  const Finished refused = run_program(drawing({"-p", "a", "-o", at("c.png"), "--max-memory", "16M"}));
+  EXPECT_EQ(refused.code, 5);
+  EXPECT_NE(refused.errors.find("max_memory: 0.02 GiB are allowed"), std::string::npos) << refused.errors;
+  EXPECT_EQ(run_program(drawing({"-p", "a", "--max-memory", "2 cups"})).code, 2);
+  EXPECT_EQ(left(), (std::set<std::string>{"a.png", "b.png"}));
+}
+
+TEST_F(Txt2Img, PeakMemoryIsToldAndBounded) {
+  const Finished finished = run_program(drawing({"-p", "a", "-o", at("a.png"), "-v"}));
+  const size_t at = finished.errors.find("peak memory ");
+  ASSERT_NE(at, std::string::npos) << finished.errors;
+  EXPECT_LT(std::stod(finished.errors.substr(at + 12)), 250) << finished.errors;  // MiB; sanitizers take twice as much
+}
+
+TEST_F(Txt2Img, ApproximationsAreNamedInThePicture) {
+  drawn("a.png", {"-p", "a", "--cache", "deepcache:2", "--token-merging", "0.5", "--guidance-interval", "0.3,5"});
+  const Infotext text = parse_infotext(read_parameters(at("a.png")));
+  ASSERT_TRUE(text.find("Cache") && text.find("Token merging ratio") && text.find("Guidance interval"));
+  EXPECT_EQ(*text.find("Cache"), "deepcache:2:0");
+  EXPECT_EQ(*text.find("Token merging ratio"), "0.5");
+  EXPECT_EQ(run_program(drawing({"-p", "a", "--cache", "shallow"})).code, 2);
+  EXPECT_EQ(run_program(drawing({"-p", "a", "--cache", "deepcache:2:99"})).code, 2);
+  EXPECT_EQ(run_program(drawing({"-p", "a", "--guidance-interval", "1"})).code, 2);
+}
+
 TEST_F(Txt2Img, SameBytesForAnyThreadsAndAnyBatch) {
   drawn("%d.png", {"-p", "a", "-s", "3", "-b", "4", "--batch-size", "4", "-t", "1"});
   for (int i = 0; i < 4; ++i) {
