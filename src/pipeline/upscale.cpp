@@ -65,7 +65,7 @@ Settled settle(const StableDiffusion& model, const Upscale& asked) {
   request.text.width = int64_t{small.width} * cell;
   request.text.height = int64_t{small.height} * cell;
   Settled run = settle_text(model, request.text);
-  if (run.recipe == Recipe::diffusers && run.request.clip_skip == 0 &&
+  if (run.recipe == Recipe::diffusers && run.request.diffusers_clip_skip == 0 &&
       run.request.prompts == run.request.negative_prompts)
     run.guided = false;
   run.source = SourceType::algorithmically_enhanced;
