@@ -24,6 +24,7 @@ std::vector<uint8_t> picture(const fs::path& path) {
   TextToImage asked;
   asked.prompt = "a cat";
   asked.negative_prompt = "a dog";
+  asked.sampler = "dpmpp_2m";  // a folder names one of its own
   asked.steps = 2;
   asked.seed = 7;
   return text_to_image(model, asked).images.at(0).pixels;
