@@ -15,7 +15,7 @@ constexpr int kMostNested = 64;
 /// Reads values out of an entry's bytes, which are known to be whole.
 class EntryReader {
  public:
-  EntryReader(std::span<const std::byte> bytes, uint32_t version) : bytes_(bytes), version_(version) {}
+  explicit EntryReader(std::span<const std::byte> bytes) : bytes_(bytes) {}
 
   json value(GgufType type, int depth = 0) {
     switch (type) {
@@ -79,10 +79,9 @@ class EntryReader {
     std::memcpy(&value, take(sizeof(T)).data(), sizeof(T));
     return value;
   }
-  uint64_t count() { return version_ == 1 ? number<uint32_t>() : number<uint64_t>(); }
+  uint64_t count() { return number<uint64_t>(); }
 
   std::span<const std::byte> bytes_;
-  uint32_t version_;
   std::string elements_;
 };
 
@@ -92,7 +91,7 @@ void compare_metadata(const GgufContent& content, const json& wanted, Findings& 
     const auto at = wanted.find(entry.key);
     findings.exact("metadata " + entry.key + " in the file alone", at == wanted.end() ? 1 : 0);
     if (at == wanted.end()) continue;
-    EntryReader reader(entry.bytes, content.version);
+    EntryReader reader(entry.bytes);
     const json value = reader.value(entry.type);
     findings.exact(entry.key + ": value", value == (*at)["value"] ? 0 : 1);
     findings.exact(entry.key + ": type", word(*at, "type") == name_of(entry.type) ? 0 : 1);

@@ -51,8 +51,8 @@ class Header {
     content_.version = reader_.number<uint32_t>();
     require(content_.version < 0x10000 || content_.version % 0x10000 != 0, ErrorKind::unsupported,
             "{}: a big-endian GGUF file; only little-endian ones are read", where_);
-    require(content_.version >= 1 && content_.version <= 3, ErrorKind::unsupported,
-            "{}: GGUF of version {}; versions 1 to 3 are read", where_, content_.version);
+    require(content_.version == 2 || content_.version == 3, ErrorKind::unsupported,
+            "{}: GGUF of version {}; versions 2 and 3 are read", where_, content_.version);
     const uint64_t tensors = count(), entries = count();
     // Each takes so many bytes at least: numbers that lie are found before anything is made.
     require(tensors <= reader_.left() / 20 && tensors <= kMostTensors, ErrorKind::bad_file,
@@ -66,7 +66,7 @@ class Header {
   }
 
  private:
-  uint64_t count() { return content_.version == 1 ? reader_.number<uint32_t>() : reader_.number<uint64_t>(); }
+  uint64_t count() { return reader_.number<uint64_t>(); }
   std::string_view text() { return reader_.text(count()); }
 
   void read_entry() {
@@ -215,14 +215,13 @@ std::string_view name_of(GgufType type) {
 }
 
 std::map<std::string, std::string> GgufContent::text_metadata() const {
-  const size_t length_bytes = version == 1 ? 4 : 8;
+  constexpr size_t kLength = 8;
   std::map<std::string, std::string> texts;
   for (const GgufEntry& entry : entries) {
     std::string& text = texts[entry.key];
     switch (entry.type) {
       case GgufType::string:
-        text.assign(reinterpret_cast<const char*>(entry.bytes.data()) + length_bytes,
-                    entry.bytes.size() - length_bytes);
+        text.assign(reinterpret_cast<const char*>(entry.bytes.data()) + kLength, entry.bytes.size() - kLength);
         break;
       case GgufType::u8:
         text = fmt::format("{}", value_of<uint8_t>(entry));

@@ -39,7 +39,7 @@ struct GgufContent {
   std::map<std::string, std::string> text_metadata() const;
 };
 
-/// Reads and checks the header of a whole file; the tensors point into `file`. Versions 1 to 3, little-endian; types
+/// Reads and checks the header of a whole file; the tensors point into `file`. Versions 2 and 3, little-endian; types
 /// F32, F16, BF16, F64, integers, Q4_0 to Q8_0 and Q2_K to Q6_K; all others are named and refused as `unsupported`. All
 /// else that is wrong is `bad_file`: what lies outside the file, overlaps, overflows, is there twice, or is no whole
 /// number of blocks a row. `where` stands in front of messages.

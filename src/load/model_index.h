@@ -13,14 +13,14 @@ namespace calotype {
 
 /// What is known of a file or folder of models without drawing with it.
 struct IndexedModel {
-  std::string path;              // absolute
-  int64_t bytes = 0, time = 0;   // of a folder: the sum of its weights, and when the latest was written
-  std::string kind;              // "model", "autoencoder", "LoRA", ...; empty: nothing that is known here
-  std::string family;            // of models
-  std::string prediction, from;  // and where it is known from
-  std::string parts, types;      // "unet, vae, text"; "F16"
-  std::string license;
-  std::string sha256;  // empty until it was asked for; never of folders
+  std::string path = {};                   // absolute
+  int64_t bytes = 0, time = 0;             // of a folder: the sum of its weights, and when the latest was written
+  std::string kind = {};                   // "model", "autoencoder", "LoRA", ...; empty: nothing that is known here
+  std::string family = {};                 // of models
+  std::string prediction = {}, from = {};  // and where it is known from
+  std::string parts = {}, types = {};      // "unet, vae, text"; "F16"
+  std::string license = {};
+  std::string sha256 = {};  // empty until it was asked for; never of folders
 
   /// The file's stem, or the folder's name.
   std::string name() const;
