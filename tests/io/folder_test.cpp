@@ -19,6 +19,8 @@ TEST(Folder, PrefersFullPrecisionUnlessAVariantIsAskedFor) {
   scratch.write("pytorch_model.bin", "x");
   EXPECT_EQ(component_files(scratch / "")->files.front().filename(), "pytorch_model.bin");
   write_weights(scratch / "model.fp16.safetensors", "a", 1);
+  EXPECT_EQ(component_files(scratch / "")->variant, "");  // full precision, though it is a pickle
+  std::filesystem::remove(scratch / "pytorch_model.bin");
   auto chosen = component_files(scratch / "");
   ASSERT_TRUE(chosen);
   EXPECT_EQ(chosen->variant, "fp16");
