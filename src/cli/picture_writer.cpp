@@ -51,7 +51,7 @@ PictureFormat OutputOptions::picture_format() const {
   require(asked.has_value(), ErrorKind::bad_input, "format: there is none named '{}'; there are png, jpeg, webp",
           printable(format, 40));
   require(!by_name || *by_name == *asked, ErrorKind::bad_input, "format: {} was asked for, and by its ending {} is {}",
-          name_of(*asked), printable(output), name_of(*by_name));
+          name_of(*asked), printable(output), name_of(by_name.value_or(*asked)));
   return *asked;
 }
 

@@ -243,8 +243,7 @@ Settled settle_text(const StableDiffusion& model, const TextToImage& asked) {
   choose_sampler(model, run);
   run.tokenizer = request.tokenizer.value_or(rules_of(run.recipe, model.text->config));
   settle_prompts(model, run);
-  run.guided = run.recipe == Recipe::web_ui || request.cfg_scale > 1 ||
-               (request.cfg_scale != 1 && (run.recipe == Recipe::ldm || run.recipe == Recipe::comfyui));
+  run.guided = request.cfg_scale > 1 || (request.cfg_scale != 1 && run.recipe != Recipe::diffusers);
   run.cache = cache_of(request.cache, model.unet->config);
   require(request.guidance_interval.empty() || request.guidance_interval.size() == 2, ErrorKind::bad_input,
           "guidance_interval: LOW,HIGH was expected, {} numbers are given", request.guidance_interval.size());

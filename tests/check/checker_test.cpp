@@ -37,7 +37,7 @@ Result checked(Check check, const std::filesystem::path& folder, const std::stri
 TEST(Checker, NetworksAndBlocksAreTheReferences) {
   const Result result = checked(check_networks, kData / "networks");
   EXPECT_EQ(result.code, 0) << result.text;
-  EXPECT_EQ(result.lines("ok"), 33) << result.text;
+  EXPECT_EQ(result.lines("ok"), 37) << result.text;
 }
 
 TEST(Checker, NetworksHoldHalfPrecisionTolerances) {
@@ -84,7 +84,7 @@ TEST(Checker, AdaptersDoWhatTheReferencesDo) {
 }
 
 TEST(Checker, NamesAndGroupsSelectCases) {
-  EXPECT_EQ(checked(check_networks, kData / "networks", "blocks").lines("ok"), 17);
+  EXPECT_EQ(checked(check_networks, kData / "networks", "blocks").lines("ok"), 21);
   EXPECT_EQ(checked(check_networks, kData / "networks", "blocks/vae_*").lines("ok"), 4);
   EXPECT_EQ(checked(check_text, kData / "text", "T00[0-4]").lines("ok"), 5);
 }

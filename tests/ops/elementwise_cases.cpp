@@ -2,6 +2,7 @@
 #include "ops/arithmetic.h"
 #include "ops/combine.h"
 #include "ops/gradient_cases.h"
+#include "ops/linear.h"
 #include "ops/reduce.h"
 
 namespace calotype::testing {
@@ -14,6 +15,7 @@ std::vector<GradientCase> elementwise_cases() {
   const std::vector<double> factors{0.5, -2, 3};
   return {
       {"gelu", [](Inputs in) { return gelu(in[0]); }, {x}},
+      {"activated", [](Inputs in) { return activated(in[0], Activation::gelu); }, {x}},
       {"quick_gelu", [](Inputs in) { return quick_gelu(in[0]); }, {x}},
       {"geglu", [](Inputs in) { return geglu(in[0]); }, {noise_tensor("x", {3, 2, 6})}},
       {"sigmoid", [](Inputs in) { return sigmoid(in[0]); }, {x}},
