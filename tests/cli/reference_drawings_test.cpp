@@ -70,7 +70,8 @@ TEST(ReferenceDrawings, TheCommandLineDrawsThem) {
   const Scratch scratch;
   const json words = checker::read_json(kFolder / "models.json");
   size_t drawn = 0;
-  for (const json& row : checker::read_json(kFolder / "pipelines.json").at("cases")) {
+  const json index = checker::read_json(kFolder / "pipelines.json");
+  for (const json& row : index.at("cases")) {
     const std::string id = row.at("id"), name = row.at("request").at("model");
     if (!wanted.contains(id)) continue;
     const std::filesystem::path model = scratch / (name + ".safetensors");
