@@ -26,9 +26,13 @@ class WinogradForward {
       : p_(problem),
         kernel_{problem.weight, turned ? problem.shape.in : problem.shape.out,
                 turned ? problem.shape.out : problem.shape.in, turned},
-        blocks_(problem.shape.batch, problem.shape.height, problem.shape.width, kForwardTiles),
-        begin_(blocks_.block_at(first_row, problem.shape.height)),
-        end_(end_row == problem.shape.height ? blocks_.count() : blocks_.block_at(end_row, problem.shape.height)),
+        // Sums follow the blocks of the whole map; without them a band has blocks of its own.
+        first_tile_(problem.sums ? 0 : first_row / 4),
+        blocks_(problem.shape.batch, problem.sums ? problem.shape.height : end_row - first_row, problem.shape.width,
+                kForwardTiles),
+        begin_(problem.sums ? blocks_.block_at(first_row, problem.shape.height) : 0),
+        end_(!problem.sums || end_row == problem.shape.height ? blocks_.count()
+                                                              : blocks_.block_at(end_row, problem.shape.height)),
         depths_(divide_up(problem.shape.in, kDeepest)),
         depth_(divide_up(divide_up(problem.shape.in, depths_), 16) * 16) {}
 
@@ -54,6 +58,11 @@ class WinogradForward {
   static constexpr int64_t kFewBlocks = 8;
   static constexpr int64_t kInputPart = 64;  // channels of one task of the input transform
 
+  TileBlock block_at(int64_t index) const {
+    TileBlock block = blocks_[index];
+    block.y += first_tile_;
+    return block;
+  }
   int64_t depth(int64_t d) const { return std::min(depth_, p_.shape.in - d * depth_); }
   int64_t panels() const { return divide_up(p_.shape.out, kPanel); }
   int64_t panel_width(int64_t panel) const { return p_.shape.out - panel * kPanel <= kLanes ? kLanes : kPanel; }
@@ -128,7 +137,7 @@ class WinogradForward {
       float* input = static_cast<float*>(thread_scratch(scratch * sizeof(float)));
       float* results = input + input_floats();
       float* stage = results + group * result_floats();
-      const TileBlock block = blocks_[begin_ + task];
+      const TileBlock block = block_at(begin_ + task);
       for (int64_t d = 0; d < depths_; ++d)
         transform_input(p_.shape, p_.x, block, d * depth_, d * depth_ + depth(d), input_points(input, d), stage);
       for (int64_t first = 0; first < panels(); first += group) {
@@ -172,7 +181,7 @@ class WinogradForward {
       if (c0 >= c1) return;
       Points points = input_points(input + i * input_floats(), d);
       points.data += c0;
-      transform_input(p_.shape, p_.x, blocks_[first + i], d * depth_ + c0, d * depth_ + c1, points,
+      transform_input(p_.shape, p_.x, block_at(first + i), d * depth_ + c0, d * depth_ + c1, points,
                       static_cast<float*>(thread_scratch(kStageFloats * sizeof(float))));
     });
   }
@@ -194,7 +203,7 @@ class WinogradForward {
           transform_weights(kernel_, panel * kPanel, panel_width(panel), d * depth_, depth(d),
                             weight_points(weights + (panel - begin) * weights_floats, panel));
         for (int64_t b = b0; b < b1; ++b) {
-          const TileBlock block = blocks_[first + b];
+          const TileBlock block = block_at(first + b);
           float* sums = results + (kept > 1 ? b - b0 : 0) * group * result_floats();
           for (int64_t matrix = 0; matrix < 36; ++matrix)
             for (int64_t panel = begin; panel < end; ++panel)
@@ -225,6 +234,7 @@ class WinogradForward {
 
   const Conv2d& p_;
   Kernel3x3 kernel_;
+  int64_t first_tile_;  // the row of tiles where the blocks begin
   TileBlocks blocks_;
   int64_t begin_, end_;     // the blocks that are made: all, or those of a band
   int64_t depths_, depth_;  // the input channels are summed in `depths_` stretches of `depth_`, the last may be shorter

@@ -68,7 +68,7 @@ class Chain {
     std::vector<RowRange> needed(k + 1);
     needed[k] = rows;
     for (size_t i = k; i-- > 1;)
-      needed[i] = widened_to_cuts(
+      needed[i] = widened_to_steps(
           {std::max<int64_t>(needed[i + 1].first - 1, 0), std::min(needed[i + 1].end + 1, height_)}, cuts_);
     RowBand before, current = input_;
     for (size_t i = 0; i < k; ++i) {

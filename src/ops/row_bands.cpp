@@ -53,6 +53,12 @@ RowRange widened_to_cuts(RowRange range, const std::vector<int64_t>& cuts) {
   return {*std::prev(std::ranges::upper_bound(cuts, range.first)), *std::ranges::lower_bound(cuts, range.end)};
 }
 
+RowRange widened_to_steps(RowRange range, const std::vector<int64_t>& cuts) {
+  if (cuts.size() <= 2) return widened_to_cuts(range, cuts);
+  const int64_t step = kernels::kBandStep;
+  return {range.first / step * step, std::min((range.end + step - 1) / step * step, cuts.back())};
+}
+
 RowBand conv2d_rows(const BandReading& x, const Tensor& weight, const Tensor& bias, RowRange rows, const RowBand* add,
                     Tensor* sums) {
   const int64_t height = x.height(), width = x.width(), in = x.band.rows.dim(3), out = weight.dim(0);

@@ -48,9 +48,12 @@ std::vector<int64_t> row_cuts(int64_t height, int64_t width, int64_t in, int64_t
 /// The narrowest range from cut to cut that holds `range`.
 RowRange widened_to_cuts(RowRange range, const std::vector<int64_t>& cuts);
 
+/// The narrowest range of rows that may be made without sums. Between two cuts alone there is no narrower one.
+RowRange widened_to_steps(RowRange range, const std::vector<int64_t>& cuts);
+
 /// Rows of a 3x3 convolution with padding 1, plus those of `add` where it is given. x must have the rows that are read,
-/// one more on each side. Where `sums` [1, out, 2] in f64 is wanted they are added to it, band after band from the top;
-/// the rows are then from cut to cut, as they are wherever the kernel makes bands.
+/// one more on each side. Where `sums` [1, out, 2] in f64 is wanted they are added to it, band after band from the top,
+/// and the rows are from cut to cut; else from step to step, wherever the kernel makes bands.
 RowBand conv2d_rows(const BandReading& x, const Tensor& weight, const Tensor& bias, RowRange rows,
                     const RowBand* add = nullptr, Tensor* sums = nullptr);
 

@@ -30,7 +30,7 @@ struct TextToImage {
   int64_t clip_skip = 1;          // as the web interface counts, for both prompts; 1: as the model was trained
   int64_t width = 0, height = 0;  // pixels; 0: the model's native size
   int64_t steps = 20;
-  double cfg_scale = 7.5;       // at 1 and below there is no guidance (recipe web_ui, ldm: at 1 alone)
+  double cfg_scale = 7.5;       // at 1 and below there is no guidance (recipes other than diffusers: at 1 alone)
   double guidance_rescale = 0;  // 0: off
   int64_t seed = -1;            // picture i has seed + i and a generator of its own; -1: whoever asks must choose
   int64_t batch_count = 1;
