@@ -97,7 +97,8 @@ TEST(Gguf, ReadsMetadataOfAllTypes) {
       text("list") + little(uint32_t{9}) + little(uint32_t{9}) + little(uint64_t{2}) + little(uint32_t{0}) +
           little(uint64_t{3}) + "abc" + little(uint32_t{8}) + little(uint64_t{1}) + text("in"),
       text("general.alignment") + little(uint32_t{4}) + little(uint32_t{64})};
-  const GgufContent content = parse(header({std::begin(entries), std::end(entries)}, {}));
+  const std::string file = header({std::begin(entries), std::end(entries)}, {});
+  const GgufContent content = parse(file);
   EXPECT_EQ(content.alignment, 64u);
   EXPECT_EQ(content.entries.size(), 5u);
   const auto metadata = content.text_metadata();
