@@ -46,7 +46,12 @@ TEST_F(Txt2Img, PeakMemoryIsToldAndBounded) {
   const Finished finished = run_program(drawing({"-p", "a", "-o", at("a.png"), "-v"}));
   const size_t at = finished.errors.find("peak memory ");
   ASSERT_NE(at, std::string::npos) << finished.errors;
-  EXPECT_LT(std::stod(finished.errors.substr(at + 12)), 250) << finished.errors;  // MiB; sanitizers take twice as much
+#ifdef __SANITIZE_ADDRESS__
+  const double most = 1000;  // MiB; shadow memory and what was freed last are kept
+#else
+  const double most = 150;
+#endif
+  EXPECT_LT(std::stod(finished.errors.substr(at + 12)), most) << finished.errors;
 }
 
 TEST_F(Txt2Img, ApproximationsAreNamedInThePicture) {
