@@ -140,4 +140,17 @@ void compare_tensors(std::span<const StoredTensor> tensors, const json& wanted, 
   }
 }
 
+void run_topic(const FilesContext& context, const char* topic, Report& report,
+               const std::function<void(const json& row, FilesCase& one, Findings& findings)>& body) {
+  const json rows = context.index.value(topic, json::array());
+  for (const json& row : rows)
+    report.run(
+        word(row, "path"),
+        [&](Findings& findings) {
+          FilesCase one(context, row, findings);
+          body(row, one, findings);
+        },
+        topic);
+}
+
 }  // namespace calotype::checker

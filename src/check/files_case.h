@@ -59,6 +59,10 @@ void compare_tensors(std::span<const StoredTensor> tensors, const json& wanted, 
 void compare_effects(const std::filesystem::path& path, const std::string& name, const json& sizes,
                      const ReferenceTensors& effects, Findings& findings);
 
+/// Runs every row of a topic, which a folder may lack, as a case named by its path.
+void run_topic(const FilesContext& context, const char* topic, Report& report,
+               const std::function<void(const json& row, FilesCase& one, Findings& findings)>& body);
+
 // Topics of the index. Adapters are not read by these.
 void check_checkpoints(const FilesContext& context, Report& report);
 void check_folders(const FilesContext& context, Report& report);

@@ -39,26 +39,20 @@ void compare_model(FilesCase& one) {
 
 /// A model whose weights are compared, and run where the reference has run them.
 void check_models(const FilesContext& context, const char* topic, Report& report) {
-  const json rows = context.index.value(topic, json::array());
-  for (const json& row : rows)
-    report.run(
-        word(row, "path"),
-        [&](Findings& findings) {
-          FilesCase one(context, row, findings);
-          one.judge([&] {
-            if (row.contains("components"))
-              compare_model(one);
-            else if (fs::is_directory(one.path()))
-              ModelFiles(one.path());
-            else
-              compare_content(one);
-          });
-          if (!row.contains("components") || !fs::exists(context.folder / "effects.safetensors")) return;
-          const ReferenceTensors effects(context.folder / "effects.safetensors");
-          const std::string name = effect_of(row, effects);
-          if (!name.empty()) compare_effects(one.path(), name, context.sizes, effects, findings);
-        },
-        topic);
+  run_topic(context, topic, report, [&](const json& row, FilesCase& one, Findings& findings) {
+    one.judge([&] {
+      if (row.contains("components"))
+        compare_model(one);
+      else if (fs::is_directory(one.path()))
+        ModelFiles(one.path());
+      else
+        compare_content(one);
+    });
+    if (!row.contains("components") || !fs::exists(context.folder / "effects.safetensors")) return;
+    const ReferenceTensors effects(context.folder / "effects.safetensors");
+    const std::string name = effect_of(row, effects);
+    if (!name.empty()) compare_effects(one.path(), name, context.sizes, effects, findings);
+  });
 }
 
 }  // namespace
@@ -72,18 +66,11 @@ void check_folders(const FilesContext& context, Report& report) {
 }
 
 void check_damaged(const FilesContext& context, Report& report) {
-  for (const char* topic : {"broken", "legal", "malicious"}) {
-    const json rows = context.index.value(topic, json::array());
-    for (const json& row : rows)
-      report.run(
-          word(row, "path"),
-          [&](Findings& findings) {
-            FilesCase one(context, row, findings);
-            one.judge([&] { compare_content(one); });
-            one.findings().exact("a pickle was executed", fs::exists("calotype-pickle-was-executed") ? 1 : 0);
-          },
-          topic);
-  }
+  for (const char* topic : {"broken", "legal", "malicious"})
+    run_topic(context, topic, report, [&](const json&, FilesCase& one, Findings& findings) {
+      one.judge([&] { compare_content(one); });
+      findings.exact("a pickle was executed", fs::exists("calotype-pickle-was-executed") ? 1 : 0);
+    });
 }
 
 }  // namespace calotype::checker

@@ -167,24 +167,17 @@ void open(FilesCase& one) {
 
 void check_gguf(const FilesContext& context, Report& report) {
   const std::filesystem::path beside = context.folder / "gguf.safetensors";
-  for (const char* topic : {"gguf", "gguf_legal", "gguf_broken"}) {
-    const json rows = context.index.value(topic, json::array());
-    for (const json& row : rows)
-      report.run(
-          word(row, "path"),
-          [&](Findings& findings) {
-            FilesCase one(context, row, findings);
-            one.judge([&] { open(one); });
-            if (!std::filesystem::exists(beside) || std::string_view(topic) != "gguf") return;
-            const ReferenceTensors reference(beside);
-            std::string stem = one.path().stem().string();
-            const MappedFile file(one.path());
-            compare_blocks(parse_gguf(file.bytes(), one.path().string()), stem, reference, findings);
-            if (stem.starts_with("tiny-")) stem.erase(0, 5);
-            if (row.contains("components")) compare_effects(one.path(), stem, context.gguf_sizes, reference, findings);
-          },
-          topic);
-  }
+  for (const char* topic : {"gguf", "gguf_legal", "gguf_broken"})
+    run_topic(context, topic, report, [&](const json& row, FilesCase& one, Findings& findings) {
+      one.judge([&] { open(one); });
+      if (!std::filesystem::exists(beside) || std::string_view(topic) != "gguf") return;
+      const ReferenceTensors reference(beside);
+      std::string stem = one.path().stem().string();
+      const MappedFile file(one.path());
+      compare_blocks(parse_gguf(file.bytes(), one.path().string()), stem, reference, findings);
+      if (stem.starts_with("tiny-")) stem.erase(0, 5);
+      if (row.contains("components")) compare_effects(one.path(), stem, context.gguf_sizes, reference, findings);
+    });
 }
 
 }  // namespace calotype::checker
