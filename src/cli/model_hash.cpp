@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
@@ -11,6 +10,7 @@
 #include "base/output_file.h"
 #include "base/sha256.h"
 #include "io/json.h"
+#include "load/model_index.h"
 
 namespace calotype::cli {
 namespace {
@@ -31,17 +31,10 @@ Stamp stamp_of(const fs::path& file) {
           int64_t{1'000'000'000} * status.st_mtim.tv_sec + status.st_mtim.tv_nsec};
 }
 
-fs::path index_path() {
-  const char* cache = std::getenv("XDG_CACHE_HOME");
-  const char* home = std::getenv("HOME");
-  if (cache && *cache) return fs::path(cache) / "calotype" / "models.json";
-  return home && *home ? fs::path(home) / ".cache" / "calotype" / "models.json" : fs::path{};
-}
-
 /// The index, empty where there is none or it is damaged: it can be made again.
 nlohmann::json read_index() {
   try {
-    nlohmann::json index = read_json(index_path());
+    nlohmann::json index = read_json(ModelIndex::usual_place());
     if (index.is_object()) return index;
   } catch (const Error&) {
   }
@@ -60,7 +53,7 @@ std::string known(const Stamp& stamp) {
 
 void keep(const Stamp& stamp, const std::string& text) {
   try {
-    const fs::path path = index_path();
+    const fs::path path = ModelIndex::usual_place();
     if (path.empty()) return;
     fs::create_directories(path.parent_path());
     nlohmann::json index = read_index();
