@@ -108,18 +108,20 @@ Adapters fitted(const OpenOptions& options, const Opened& unet, const Opened& te
                             : AdaptedNetwork{KeyMap({}), {}});
 }
 
-std::unique_ptr<DepthNet> build_depth(const Opened& opened, Precision precision) {
+Built<DepthNet> build_depth(const Opened& opened, Precision precision) {
   const auto& part = opened.found.depth;
-  return build<DepthNet>(opened, part, depth_keys(part ? part->config : DepthConfig{}), "depth net", precision).network;
+  return build<DepthNet>(opened, part, depth_keys(part ? part->config : DepthConfig{}), "depth net", precision);
 }
 
-std::unique_ptr<ImageTower> build_image_tower(const Opened& opened, Precision precision) {
+Built<ImageTower> build_image_tower(const Opened& opened, Precision precision) {
   const auto& part = opened.found.image;
   require(part.has_value(), ErrorKind::bad_file, "{}: it has no image tower", opened.where);
   FileSource source(opened.files, image_tower_keys(part->config), part->layout, part->prefix);
-  auto tower = std::make_unique<ImageTower>(Params(source, precision) / "image", part->config);
+  Built<ImageTower> built;
+  NotingSource noting(source, built.weights);
+  built.network = std::make_unique<ImageTower>(Params(noting, precision) / "image", part->config);
   source.check_complete(opened.where, "image tower");
-  return tower;
+  return built;
 }
 
 /// An autoencoder by itself: a file, its folder, or the folder that it is a part of.
@@ -286,9 +288,9 @@ StableDiffusion open_single_model(const fs::path& path, const OpenOptions& optio
   const fs::path vae_path = options.vae.empty() ? part_path(path, settings.back().vae_path) : options.vae;
   take(vae_path == path ? build_vae(main, options.precision) : build_vae(open_vae_alone(vae_path), options.precision),
        model.vae, model.vae_weights);
-  if (main.found.depth) model.depth = build_depth(main, options.precision);
+  if (main.found.depth) take(build_depth(main, options.precision), model.depth, model.depth_weights);
   if (main.found.image && model.unet->config.class_input == ClassInput::vector) {
-    model.image.tower = build_image_tower(main, options.precision);
+    take(build_image_tower(main, options.precision), model.image.tower, model.image_weights);
     if (settings.back().statistics_path) {
       // The original's own file of statistics is a pickle, which many keep elsewhere: then drawing will ask for them.
       fs::path named = part_path(path, settings.back().statistics_path);
@@ -327,9 +329,10 @@ StableDiffusion open_folder_model(const fs::path& folder, const OpenOptions& opt
        model.vae, model.vae_weights);
   take(build_text(text, options.precision, adapters.text()), model.text, model.text_weights);
   const auto there = [&](const char* component) { return fs::is_directory(folder / component); };
-  if (there("depth_estimator")) model.depth = build_depth(open("depth_estimator"), options.precision);
+  if (there("depth_estimator"))
+    take(build_depth(open("depth_estimator"), options.precision), model.depth, model.depth_weights);
   if (there("image_encoder") && model.unet->config.class_input == ClassInput::vector) {
-    model.image.tower = build_image_tower(open("image_encoder"), options.precision);
+    take(build_image_tower(open("image_encoder"), options.precision), model.image.tower, model.image_weights);
     if (const auto files = component_files(folder / "image_normalizer"); files && files->files.size() == 1)
       take_statistics(model.image, files->files[0]);
   }
@@ -357,7 +360,7 @@ std::unique_ptr<TextEncoder> open_text_encoder(const fs::path& file, Precision p
 
 std::unique_ptr<DepthNet> open_depth_net(const fs::path& path) {
   std::error_code error;
-  if (!fs::is_directory(path, error)) return build_depth(open_single(path), Precision::f32);
+  if (!fs::is_directory(path, error)) return build_depth(open_single(path), Precision::f32).network;
   const bool whole = is_diffusers_folder(path);
   const fs::path folder = whole ? path / "depth_estimator" : path;
   const auto files = component_files(folder);
@@ -366,7 +369,7 @@ std::unique_ptr<DepthNet> open_depth_net(const fs::path& path) {
   opened.found = recognise(opened.files.tensors(), opened.where);
   apply(settings_from_folder(whole ? path : fs::absolute(path).lexically_normal().parent_path()), opened.found);
   require_complete(opened.found, opened.where);
-  return build_depth(opened, Precision::f32);
+  return build_depth(opened, Precision::f32).network;
 }
 
 std::unique_ptr<TinyDecoder> open_tiny_decoder(const fs::path& file) {

@@ -57,16 +57,18 @@ struct StableDiffusion {
   std::unique_ptr<UNet> unet;
   std::unique_ptr<Vae> vae;
   std::unique_ptr<TextEncoder> text;
-  std::vector<AdapterReport> adapters;                    // what became of those that were asked for
-  MappedWeights unet_weights, vae_weights, text_weights;  // to be let go when a network's work is done
-  bool turbo = false;                                     // distilled for one to four steps without guidance
+  std::vector<AdapterReport> adapters;  // what became of those that were asked for
+  bool turbo = false;                   // distilled for one to four steps without guidance
 
   // What only some kinds have.
   std::unique_ptr<DepthNet> depth;  // of a depth model
   bool depth_bicubic = false;       // the filter that makes the depth net's square; else bilinear
   LowScaleNoise low_scale;          // of an x4 upscaler
   ImageConditioning image;          // of unCLIP
-  Inversions inversions;            // words that prompts may use for vectors of the text tower; none at first
+  // To be let go when a network's work is done; empty where there is no such network.
+  MappedWeights unet_weights, vae_weights, text_weights, depth_weights, image_weights;
+
+  Inversions inversions;  // words that prompts may use for vectors of the text tower; none at first
 
   /// Pixels a side at which the model was trained.
   int64_t native_size() const { return latent_size * vae->config.downscale(); }

@@ -91,6 +91,7 @@ Settled settle(const StableDiffusion& model, const DepthToImage& asked) {
     if (request.strength < 1 || has_mask) run.source = SourceType::composite_with_trained;
     run.settings.emplace_back("Denoising strength", fmt::format("{:g}", request.strength));
   }
+  run.predicts_depth = request.depths.empty();
   run.settings.emplace_back("Depth map", request.depths.empty() ? "midas" : "file");
   std::shared_ptr<const MaskedPicture> masked;
   if (has_mask)

@@ -117,7 +117,7 @@ Tensor draw_latents(const StableDiffusion& model, const Settled& run, const Watc
   model.text_weights.let_go();
   const Shape shape = latent_shape(model, run);
   const Scene scene = run.prepare ? run.prepare(model, run, noise, watcher) : Scene{.noise = noise.draw(shape)};
-  model.vae_weights.let_go();
+  for (const MappedWeights* done : {&model.vae_weights, &model.depth_weights, &model.image_weights}) done->let_go();
   trim_allocator();  // the network's tensors are of other sizes
 
   size_t step = 0;

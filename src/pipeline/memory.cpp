@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/parallel.h"
-
+#include "load/stable_diffusion.h"
 #include "tensor/work.h"
 
 namespace calotype {
@@ -74,6 +74,11 @@ std::string text_of(int64_t bytes) {
   return fmt::format("{:.2f} GiB", static_cast<double>(bytes) / (int64_t{1} << 30));
 }
 
+int64_t depth_memory(const DepthNet& net) {
+  const int64_t side = net.config.trained_size;
+  return peak_of([&] { net(Tensor::empty({1, side, side, 3})); });
+}
+
 /// One part of a drawing: what it takes beside what is held all the time.
 struct Part {
   int64_t weights = 0, tensors = 0;
@@ -119,10 +124,17 @@ int64_t decoding_memory(const Vae& vae, int64_t height, int64_t width, const Dec
   return peak_of([&] { vae.decode(Tensor::empty({1, height, width, vae.config.embed_dim}), plan); });
 }
 
+int64_t encoding_memory(const Vae& vae, int64_t height, int64_t width) {
+  return peak_of([&] { vae.encode(Tensor::empty({1, height, width, 3})); });
+}
+
 int64_t working_memory(const StableDiffusion& model, const Settled& run) {
   const Cells cells = cells_of(model, run);
-  return std::max(network_memory(model, run),
-                  decoding_memory(*model.vae, cells.height, cells.width, run.memory.decode));
+  int64_t most =
+      std::max(network_memory(model, run), decoding_memory(*model.vae, cells.height, cells.width, run.memory.decode));
+  if (run.encodes) most = std::max(most, encoding_memory(*model.vae, run.request.height, run.request.width));
+  if (run.predicts_depth) most = std::max(most, depth_memory(depth_net_of(model)));
+  return most;
 }
 
 DecodePlan plan_decoding(const StableDiffusion& model, int64_t height, int64_t width, const MemoryLimit& limit) {
@@ -152,15 +164,23 @@ double drawing_work(const StableDiffusion& model, const Settled& run) {
 MemoryPlan plan_memory(const StableDiffusion& model, const Settled& run, const MemoryLimit& limit) {
   Settled planned = run;
   planned.memory = {};
+  const auto require_room = [&](const Part& part, const char* what) {
+    if (!part.fits(limit)) refuse(limit, part, what, run.request.width, run.request.height);
+  };
   const auto network = [&] { return Part{model.unet_weights.bytes(), network_memory(model, planned)}; };
   const Part together = network();
   if (!together.fits(limit)) {
     planned.memory.halves_apart = run.guided;
     const Part least = run.guided ? network() : together;
-    if (!least.fits(limit)) refuse(limit, least, "drawing", run.request.width, run.request.height);
+    require_room(least, "drawing");
   }
+  if (run.encodes)
+    require_room({model.vae_weights.bytes(), encoding_memory(*model.vae, run.request.height, run.request.width)},
+                 "encoding the picture for");
+  if (run.predicts_depth)
+    require_room({model.depth_weights.bytes(), depth_memory(depth_net_of(model))}, "finding the depth for");
   const Part text{model.text_weights.bytes(), 0};
-  if (!text.fits(limit)) refuse(limit, text, "reading the prompt for", run.request.width, run.request.height);
+  require_room(text, "reading the prompt for");
   const Cells cells = cells_of(model, run);
   planned.memory.decode = plan_decoding(model, cells.height, cells.width, limit);
   return planned.memory;

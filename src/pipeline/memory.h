@@ -24,6 +24,8 @@ struct MemoryLimit {
 int64_t working_memory(const StableDiffusion& model, const Settled& run);
 /// Those of decoding alone; `height` and `width` in cells.
 int64_t decoding_memory(const Vae& vae, int64_t height, int64_t width, const DecodePlan& plan = {});
+/// Those of encoding a picture of `height` x `width` pixels.
+int64_t encoding_memory(const Vae& vae, int64_t height, int64_t width);
 
 /// Floating-point operations of the network's calls and of decoding, counted in the same way: two a multiply-add of
 /// direct arithmetic.

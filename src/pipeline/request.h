@@ -84,6 +84,8 @@ struct Settled {
   std::vector<AdapterTag> adapters = {};  // that prompts ask for: whoever draws opens the model with them
   FeatureCache cache = {};
   MemoryPlan memory = {};
+  bool encodes = false;         // pictures of the drawing's size go through the encoder first
+  bool predicts_depth = false;  // and a picture through the model's depth network
 
   // What other pipelines than text to image set.
   Prepare prepare = {};                                            // empty: noise alone

@@ -75,6 +75,7 @@ std::string choose_size(const StableDiffusion& model, TextToImage& request, Size
 }
 
 void begin_with_picture(const StableDiffusion& model, Settled& run, double strength) {
+  run.encodes = true;
   run.plan.strength = strength;
   make_plan(schedule_of(model.noise), run.sampler->family, run.plan);  // says now what it would refuse later
 }

@@ -69,6 +69,19 @@ TEST_F(Memory, TheFastestPlanThatFitsIsTaken) {
   EXPECT_NE(message.find("512x512"), std::string::npos) << message;
 }
 
+TEST_F(Memory, EncodingAPictureCountsToo) {
+  const StableDiffusion model = open();
+  Settled run = settle(model, {.width = 512, .height = 512, .seed = 1});
+  const int64_t encoding = encoding_memory(*model.vae, 512, 512);
+  EXPECT_GT(encoding, 512 * 512 * 32 * 4) << "a map of the finest level";
+  run.encodes = true;
+  run.memory.decode = {3, 16};
+  EXPECT_GE(working_memory(model, run), encoding);
+  const std::string message =
+      refusal(ErrorKind::out_of_memory, [&] { plan_memory(model, run, {encoding - 1, std::nullopt}); });
+  EXPECT_NE(message.find("encoding the picture for 512x512"), std::string::npos) << message;
+}
+
 TEST_F(Memory, WeightsCountWhereTheProcessIsLimited) {
   const StableDiffusion model = open();
   const Settled run = settle(model, {.seed = 1});
