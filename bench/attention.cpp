@@ -112,14 +112,9 @@ void run(const std::string& name, const AttentionShape& s, double seconds) {
 
 int main(int argc, char** argv) {
   using namespace calotype;
-  bench::Settings settings;
-  for (const std::string& name : settings.parse(argc, argv, "Attention")) {
-    force_isa(isa_from(name).value_or(Isa::scalar));
-    fmt::print(
-        "{}: GFLOP/s a core, share of the peak, error, wall ms\n{:<20} {:>3} {:>3} {:>5} {:>5} {:>4} |{:^31}|{:^31}\n",
-        name, "", "B", "h", "q", "keys", "w", "forward", "gradient (error of dq)");
-    for (const auto& fields : bench::shapes("attention"))
-      if (fields[0].find(settings.only) != std::string::npos)
-        bench::run(fields[0], bench::shape_of(fields), settings.seconds);
-  }
+  const std::string heading = fmt::format(", wall ms\n{:<20} {:>3} {:>3} {:>5} {:>5} {:>4} |{:^31}|{:^31}", "", "B",
+                                          "h", "q", "keys", "w", "forward", "gradient (error of dq)");
+  return bench::run_shapes(argc, argv, "Attention", "attention", heading, [](const auto& fields, double seconds) {
+    bench::run(fields[0], bench::shape_of(fields), seconds);
+  });
 }

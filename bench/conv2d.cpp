@@ -127,14 +127,9 @@ void run(const std::string& name, const ConvShape& s, double seconds) {
 
 int main(int argc, char** argv) {
   using namespace calotype;
-  bench::Settings settings;
-  for (const std::string& name : settings.parse(argc, argv, "Convolutions")) {
-    force_isa(isa_from(name).value_or(Isa::scalar));
-    fmt::print(
-        "{}: GFLOP/s a core of direct arithmetic, share of the peak, error, kernel\n{:>42} |{:^31}|{:^31}|{:^31}\n",
-        name, "", "forward", "data gradient", "weight gradient");
-    for (const auto& fields : bench::shapes("conv2d"))
-      if (fields[0].find(settings.only) != std::string::npos)
-        bench::run(fields[0], bench::shape_of(fields), settings.seconds);
-  }
+  const std::string heading = fmt::format(" by direct arithmetic, kernel\n{:>42} |{:^31}|{:^31}|{:^31}", "", "forward",
+                                          "data gradient", "weight gradient");
+  return bench::run_shapes(argc, argv, "Convolutions", "conv2d", heading, [](const auto& fields, double seconds) {
+    bench::run(fields[0], bench::shape_of(fields), seconds);
+  });
 }

@@ -123,12 +123,8 @@ void run(const Layer& layer, double seconds) {
 
 int main(int argc, char** argv) {
   using namespace calotype;
-  bench::Settings settings;
-  for (const std::string& name : settings.parse(argc, argv, "Linear layers")) {
-    force_isa(isa_from(name).value_or(Isa::scalar));
-    fmt::print("{}: GFLOP/s a core, share of the peak, error\n{:<24} {:>5} {:>5} {:>5} |{:^22}|{:^22}|{:^22}\n", name,
-               "", "rows", "in", "out", "forward", "data gradient", "weight gradient");
-    for (const auto& fields : bench::shapes("linear"))
-      if (fields[0].find(settings.only) != std::string::npos) bench::run(bench::layer_of(fields), settings.seconds);
-  }
+  const std::string heading = fmt::format("\n{:<24} {:>5} {:>5} {:>5} |{:^22}|{:^22}|{:^22}", "", "rows", "in", "out",
+                                          "forward", "data gradient", "weight gradient");
+  return bench::run_shapes(argc, argv, "Linear layers", "linear", heading,
+                           [](const auto& fields, double seconds) { bench::run(bench::layer_of(fields), seconds); });
 }

@@ -24,9 +24,17 @@ double seconds_of(clockid_t clock) {
   return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
-}  // namespace
+/// What every benchmark is asked on its command line.
+struct Settings {
+  std::string isa, only;
+  int threads = 1;
+  double seconds = 0.3;  // of one measurement
 
-std::vector<std::string> Settings::parse(int argc, char** argv, const std::string& what) {
+  /// Reads argv, or ends the program with help or a message. The chosen instruction sets, all by default.
+  std::vector<Isa> parse(int argc, char** argv, const std::string& what);
+};
+
+std::vector<Isa> Settings::parse(int argc, char** argv, const std::string& what) {
   CLI::App app(what);
   app.add_option("--isa", isa, "one instruction set instead of all but scalar");
   app.add_option("--only", only, "only shapes whose name contains this");
@@ -38,11 +46,43 @@ std::vector<std::string> Settings::parse(int argc, char** argv, const std::strin
     std::exit(app.exit(error));
   }
   set_thread_count(threads);
-  if (!isa.empty()) return {isa};
-  std::vector<std::string> all;
-  for (Isa choice : supported_isas())
-    if (choice != Isa::scalar) all.push_back(name_of(choice));
+  std::vector<Isa> all;
+  for (const Isa choice : supported_isas())
+    if (isa.empty() ? choice != Isa::scalar : isa == name_of(choice)) all.push_back(choice);
   return all;
+}
+
+/// Lines of shapes/NAME.txt: fields between semicolons, words within.
+std::vector<std::vector<std::string>> shapes(const std::string& name) {
+  std::ifstream file(std::string(CALOTYPE_BENCH_SHAPES) + "/" + name + ".txt");
+  std::vector<std::vector<std::string>> lines;
+  for (std::string line; std::getline(file, line);) {
+    if (line.empty() || line[0] == '#') continue;
+    std::vector<std::string> fields;
+    std::stringstream stream(line);
+    for (std::string field; std::getline(stream, field, ';');) fields.push_back(field);
+    lines.push_back(fields);
+  }
+  return lines;
+}
+
+}  // namespace
+
+int run_shapes(int argc, char** argv, const std::string& what, const std::string& name, const std::string& heading,
+               const RunShape& run) {
+  Settings settings;
+  const std::vector<Isa> chosen = settings.parse(argc, argv, what);
+  if (chosen.empty()) {
+    fmt::print(stderr, "isa: this machine has none named '{}'\n", settings.isa);
+    return 2;
+  }
+  for (const Isa isa : chosen) {
+    force_isa(isa);
+    fmt::print("{}: GFLOP/s a core, share of the peak, error{}\n", name_of(isa), heading);
+    for (const auto& fields : shapes(name))
+      if (fields[0].find(settings.only) != std::string::npos) run(fields, settings.seconds);
+  }
+  return 0;
 }
 
 Rate measure(double seconds, double operations, const std::function<void()>& work, kernels::Precision precision) {
@@ -59,19 +99,6 @@ Rate measure(double seconds, double operations, const std::function<void()>& wor
   }
   const double gflops = operations / best * 1e-9;
   return {gflops, gflops / peak, wall * 1e3};
-}
-
-std::vector<std::vector<std::string>> shapes(const std::string& name) {
-  std::ifstream file(std::string(CALOTYPE_BENCH_SHAPES) + "/" + name + ".txt");
-  std::vector<std::vector<std::string>> lines;
-  for (std::string line; std::getline(file, line);) {
-    if (line.empty() || line[0] == '#') continue;
-    std::vector<std::string> fields;
-    std::stringstream stream(line);
-    for (std::string field; std::getline(stream, field, ';');) fields.push_back(field);
-    lines.push_back(fields);
-  }
-  return lines;
 }
 
 std::vector<float> random_floats(int64_t count, uint32_t seed, float scale) {

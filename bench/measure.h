@@ -10,15 +10,11 @@
 
 namespace calotype::bench {
 
-/// What every benchmark is asked on its command line.
-struct Settings {
-  std::string isa, only;
-  int threads = 1;
-  double seconds = 0.3;  // of one measurement
-
-  /// Reads argv, or ends the program with help or a message. The chosen instruction sets, all by default.
-  std::vector<std::string> parse(int argc, char** argv, const std::string& what);
-};
+/// A benchmark's whole main: for each instruction set asked for it prints `heading` and runs the shapes of
+/// shapes/NAME.txt asked for, each with the length of one measurement in seconds.
+using RunShape = std::function<void(const std::vector<std::string>& fields, double seconds)>;
+int run_shapes(int argc, char** argv, const std::string& what, const std::string& name, const std::string& heading,
+               const RunShape& run);
 
 /// The best of many runs of `work`, which does `operations` floating-point operations.
 struct Rate {
@@ -28,9 +24,6 @@ struct Rate {
 };
 Rate measure(double seconds, double operations, const std::function<void()>& work,
              kernels::Precision precision = kernels::Precision::f32);
-
-/// Lines of shapes/NAME.txt: fields between semicolons, words within.
-std::vector<std::vector<std::string>> shapes(const std::string& name);
 
 /// Uniform in [-1, 1), the same for the same seed.
 std::vector<float> random_floats(int64_t count, uint32_t seed, float scale = 1);
