@@ -88,30 +88,25 @@ class WinogradForward {
     return {results, blocks_.most() * panel_width(panel) + kPad, panel_width(panel)};
   }
 
-  /// The operand of a product that comes from far: what the next tile reads of it is fetched while this one computes.
+  /// The operand of a product that comes from far.
   enum class Far { input, weights };
 
-  static void fetch(const float* from, int64_t floats) {
-    for (int64_t i = 0; i < floats; i += 16) __builtin_prefetch(from + i, 0, 2);
-  }
-
-  /// One of the 36 products of a block with one panel of weights.
+  /// One of the 36 products of a block with one panel of weights. Each tile asks for its share of what comes next: the
+  /// rows of the next tile, or the panel of the next product.
   void multiply(int64_t tiles, int64_t d, int64_t matrix, const Points& input, const Points& weights,
                 const Points& results, Far far) const {
     const int vectors = static_cast<int>(weights.row / kLanes);
     const float* panel = weights.data + matrix * weights.matrix;
     const float* next_panel = panel + weights.matrix;
-    const int64_t part = depth(d) * weights.row / divide_up(tiles, tile_rows(vectors));
+    const int64_t asks = std::max<int64_t>(1, depth(d) / 2);  // of a tile
     for_tiles(tiles, tile_rows(vectors), [&](int64_t first, int count) HWY_ATTR {
-      const float* rows = input.data + matrix * input.matrix + first * input.row;
-      if (far == Far::input) {
-        fetch(rows + count * input.row, count * input.row);
-      } else {
-        fetch(next_panel, part);
-        next_panel += part;
-      }
-      multiply_tile(count, vectors, {rows, input.row, depth(d)}, panel,
-                    results.data + matrix * results.matrix + first * results.row, results.row, d > 0);
+      Left left{input.data + matrix * input.matrix + first * input.row, input.row, depth(d)};
+      const int64_t bytes = (far == Far::input ? count * input.row : depth(d) * weights.row * count / tiles) * 4;
+      left.ahead =
+          far == Far::input ? left.data + count * input.row : next_panel + depth(d) * weights.row * first / tiles;
+      left.ahead_step = divide_up(bytes, asks);
+      multiply_tile(count, vectors, left, panel, results.data + matrix * results.matrix + first * results.row,
+                    results.row, d > 0);
     });
   }
 
