@@ -46,7 +46,7 @@ TEST_F(Txt2Img, PeakMemoryIsToldAndBounded) {
   const Finished finished = run_program(drawing({"-p", "a", "-o", at("a.png"), "-v"}));
   const size_t at = finished.errors.find("peak memory ");
   ASSERT_NE(at, std::string::npos) << finished.errors;
-#ifdef __SANITIZE_ADDRESS__
+#ifdef CALOTYPE_SANITIZED
   const double most = 1000;  // MiB; shadow memory and what was freed last are kept
 #else
   const double most = 150;

@@ -40,7 +40,7 @@ TEST(Allocator, BlocksOfAllSizesAreAlignedAndApart) {
   trim_allocator();
 }
 
-#if !defined(__SANITIZE_ADDRESS__)
+#ifndef CALOTYPE_SANITIZED
 TEST(Allocator, FreedNeighboursServeALargerBlock) {
   constexpr int64_t kSize = int64_t{8} << 20;
   trim_allocator();
