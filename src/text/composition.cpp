@@ -1,5 +1,6 @@
 #include "text/composition.h"
 
+#include "base/error.h"
 #include "text/grammar.h"
 #include "text/unicode.h"
 
@@ -36,8 +37,11 @@ std::vector<ComposedPart> read_composition(std::string_view prompt) {
   const std::u32string_view text = decoded;
   std::vector<ComposedPart> parts;
   size_t begin = 0;
-  for (size_t at; (at = find_whole_word(text, kAnd, begin)) != text.npos; begin = at + kAnd.size())
+  for (size_t at; (at = find_whole_word(text, kAnd, begin)) != text.npos; begin = at + kAnd.size()) {
     parts.push_back(part_of(text.substr(begin, at - begin)));
+    require(parts.size() < kMostParts, ErrorKind::bad_input,
+            "prompt: AND joins more than {} parts, which is as many as are read; leave some out", kMostParts);
+  }
   parts.push_back(part_of(text.substr(begin)));
   return parts;
 }

@@ -52,6 +52,23 @@ TEST_F(Approximations, ReusedFeaturesSaveWork) {
   }
 }
 
+TEST_F(Approximations, FirstStepIsExactForPromptsOfSeveralLengths) {
+  std::string cats;
+  for (int count = 0; count < 80; ++count) cats += "cat ";
+  for (const std::string& prompt : {cats, "a cat AND " + cats, std::string("a cat AND a dog AND a fox")}) {
+    const auto first = [&](const char* cache) {
+      return drawn(
+          [&](TextToImage& asked) {
+            asked.prompt = prompt;
+            asked.steps = 1;
+            asked.cache = cache;
+          },
+          work_);
+    };
+    EXPECT_EQ(first("deepcache:3"), first("off")) << prompt;
+  }
+}
+
 TEST_F(Approximations, OutsideOfItsIntervalThereIsNoGuidance) {
   const auto never = drawn([](TextToImage& asked) { asked.guidance_interval = {1e5, 1e6}; }, work_);
   double unguided_work = 0;

@@ -117,6 +117,13 @@ TEST(HostilePrompts, TakeTimeThatGrowsWithTheTextAlone) {
   read_all("a" + std::string(200'000, ' ') + "AND" + std::string(200'000, ' ') + "BREAK" + std::string(200'000, ' '));
 }
 
+TEST(HostilePrompts, HaveTooManyParts) {
+  std::string text = "a";
+  for (size_t parts = 1; parts < kMostParts; ++parts) text += " AND a";
+  EXPECT_EQ(read_composition(text).size(), kMostParts);
+  EXPECT_THROW(read_composition(text + " AND a"), Error);
+}
+
 TEST(HostilePrompts, NestTooDeep) {
   const std::string text = std::string(10'000, '(') + "a" + std::string(10'000, ')');
   EXPECT_THROW(read_emphasis(text), Error);
