@@ -84,7 +84,8 @@ std::vector<double> Plan::sigmas() const {
   return result;
 }
 
-Plan make_plan(const NoiseSchedule& schedule, GridFamily family, const PlanRequest& request) {
+Plan make_plan(const NoiseSchedule& trained, GridFamily family, const PlanRequest& request) {
+  const NoiseSchedule schedule = request.recipe == Recipe::web_ui ? trained.in_single_precision() : trained;
   check_request(schedule, family, request);
   Plan plan = laid(schedule, family, for_whole_grid(request, schedule.size()));
   require(!plan.steps.empty(), ErrorKind::bad_input, "steps: this grid of the web interface needs 2 or more, not {}",

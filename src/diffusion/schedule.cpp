@@ -77,6 +77,17 @@ NoiseSchedule::NoiseSchedule(const std::vector<double>& betas) : alphas_cumprod_
   }
 }
 
+NoiseSchedule NoiseSchedule::in_single_precision() const {
+  NoiseSchedule schedule = *this;
+  for (size_t t = 0; t < alphas_cumprod_.size(); ++t) {
+    const float share = static_cast<float>(std::max(alphas_cumprod_[t], 0x1p-24));
+    schedule.alphas_cumprod_[t] = static_cast<float>(alphas_cumprod_[t]);
+    schedule.sigmas_[t] = std::sqrt((1 - share) / share);
+    schedule.log_sigmas_[t] = std::log(schedule.sigmas_[t]);
+  }
+  return schedule;
+}
+
 NoiseSchedule NoiseSchedule::stable_diffusion(bool with_zero_terminal_snr) {
   const std::vector<double> plain = betas(BetaKind::scaled_linear, 0.00085, 0.012);
   return NoiseSchedule(with_zero_terminal_snr ? zero_terminal_snr(plain) : plain);
