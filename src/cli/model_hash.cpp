@@ -75,7 +75,9 @@ std::string hash_of(const Stamp& stamp, const std::atomic<bool>& stop) {
   Sha256 hash;
   for (auto rest = file.bytes(); !rest.empty(); rest = rest.subspan(std::min(kPiece, rest.size()))) {
     if (stop) return "";
-    hash.add(rest.first(std::min(kPiece, rest.size())));
+    const auto piece = rest.first(std::min(kPiece, rest.size()));
+    hash.add(piece);
+    MappedFile::let_go(piece);  // else the whole file would count twice, for the networks' mapping has it too
   }
   const std::string text = hash.digest();
   keep(stamp, text);
