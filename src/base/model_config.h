@@ -108,6 +108,9 @@ struct TinyVaeConfig {
   int64_t latent_channels = 4;
   std::vector<int64_t> encoder_blocks = {1, 3, 3, 3};  // of each resolution, the finest first
   std::vector<int64_t> decoder_blocks = {3, 3, 3, 1};  // the coarsest first
+
+  /// Pixels a side that become one cell of the latents.
+  int64_t downscale() const { return int64_t{1} << (decoder_blocks.size() - 1); }
 };
 
 }  // namespace calotype

@@ -82,6 +82,7 @@ class Bench {
     if (wanted({"vae_decode_512"})) decode();
     if (wanted({"vae_encode_512"})) encode();
     let_go(model_.vae, model_.vae_weights);
+    if (wanted({"depth_384"})) depth();
     if (wanted({"train_step_small"})) train();
     return std::move(rows_);
   }
@@ -191,6 +192,20 @@ class Bench {
     trim_allocator();
   }
 
+  /// The depth map of a picture, at the size at which the net was trained.
+  void depth() {
+    const NoGrad inference;
+    const ScratchFolder folder;
+    const fs::path file = folder.path() / "depth.safetensors";
+    write_formula_model(file, {.depth = sizes_.depth}, DType::f16);
+    const std::unique_ptr<DepthNet> net = open_depth_net(file);
+    const int64_t side = sizes_.depth.trained_size;
+    const Tensor picture = noise("picture", {1, side, side, 3});
+    const auto work = [&] { (*net)(picture); };
+    measure("depth_384", Precision::f32, gflop_of(work), kRepetitions, work);
+    trim_allocator();
+  }
+
   /// Forward, backward and AdamW on a fresh network.
   void train() {
     FreshSource source(0);
@@ -218,8 +233,8 @@ class Bench {
 }  // namespace
 
 const std::vector<std::string>& bench_row_names() {
-  static const std::vector<std::string> names{"load",           "text_2",         "unet_step_64",    "unet_step_96",
-                                              "vae_decode_512", "vae_encode_512", "train_step_small"};
+  static const std::vector<std::string> names{"load",           "text_2",         "unet_step_64", "unet_step_96",
+                                              "vae_decode_512", "vae_encode_512", "depth_384",    "train_step_small"};
   return names;
 }
 

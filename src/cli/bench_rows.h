@@ -15,6 +15,7 @@ struct BenchSizes {
   UNetConfig unet = {};
   VaeConfig vae = {};
   TextConfig text = {.projection_width = 1024};
+  DepthConfig depth = {};
   int64_t small_cells = 64, large_cells = 96;  // a side of the latents of the two sizes of pictures
   UNetConfig trained = {.model_channels = 64, .num_head_channels = 64, .context_dim = 256};
   int64_t trained_cells = 16, trained_batch = 16;

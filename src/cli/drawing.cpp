@@ -189,13 +189,12 @@ void check_files(const DrawingOptions& given, const MoreFiles& more) {
                                     {"sheet", given.output.sheet},
                                     {"preview_path", previews ? given.preview.path : none}};
   outputs.insert(outputs.end(), more.outputs.begin(), more.outputs.end());
-  std::vector<NamedFile> inputs = {{"model", given.model},
-                                   {"vae", given.vae},
-                                   {"load_latent", given.load_latent},
-                                   {"prompt_file", given.prompt_file}};
+  std::vector<NamedFile> inputs = {
+      {"model", given.model},         {"model_config", given.model_config}, {"vae", given.vae},
+      {"taesd", given.preview.taesd}, {"load_latent", given.load_latent},   {"prompt_file", given.prompt_file}};
   inputs.insert(inputs.end(), more.inputs.begin(), more.inputs.end());
   require_apart(outputs, inputs);
-  given.preview.check_path();
+  given.preview.check();
 }
 
 /// Runs `work` with threads, progress and files as the options say.
@@ -229,6 +228,7 @@ void keep_part(std::vector<T>& list, int64_t first, int64_t count) {
 TextToImage part_of(const TextToImage& request, int64_t first, int64_t count) {
   TextToImage part = request;
   part.seed = request.seed + first;
+  part.subseed = request.subseed + first;
   part.batch_count = count;
   for (auto* texts : {&part.prompts, &part.negative_prompts}) keep_part(*texts, first, count);
   keep_part(part.wildcard_seeds, first, count);

@@ -27,6 +27,10 @@ void add_model(Options& options, DrawingOptions& given) {
            .help = "a .safetensors file in the original layout, or a diffusers folder",
            .value = &given.model,
            .unset = "the bundled one"},
+          {.name = "model_config",
+           .options = "--model-config",
+           .help = "a yaml in the original's words, instead of the one beside a single file",
+           .value = &given.model_config},
           {.name = "vae", .options = "--vae", .help = "a file to take the autoencoder from", .value = &given.vae},
           {.name = "prediction",
            .options = "--prediction",
@@ -152,7 +156,8 @@ std::vector<std::string> adapter_notes(const StableDiffusion& model, bool verbos
 }
 
 StableDiffusion open_model(const DrawingOptions& given, Display& display, const std::vector<AdapterTag>& tags) {
-  OpenOptions options{.vae = given.vae, .variant = given.variant, .precision = given.run.products()};
+  OpenOptions options{
+      .vae = given.vae, .variant = given.variant, .config = given.model_config, .precision = given.run.products()};
   if (!given.prediction.empty()) {
     options.prediction = prediction_from(given.prediction);
     require(options.prediction.has_value(), ErrorKind::bad_input,

@@ -16,7 +16,8 @@ namespace calotype::cli {
 
 /// What every command that draws takes, whatever it draws from.
 struct DrawingOptions {
-  std::string prompt_file, size, model, prediction, vae, variant, embd_dir, lora_dir, load_latent, max_memory;
+  std::string prompt_file, size, model, model_config, prediction, vae, variant, embd_dir, lora_dir, load_latent,
+      max_memory;
   std::vector<std::string> lora;
   int64_t batch_size = 1;
   OutputOptions output;

@@ -60,6 +60,7 @@ std::vector<Request> requests_of(Request base, const std::string& prompt_file) {
   PromptFinisher finisher;
   TextToImage& text = text_of(base);
   int64_t next_seed = text.seed < 0 ? random_seed() : text.seed;
+  if (text.subseed < 0) text.subseed = random_seed();
   text.prompt = prompt_text(text.prompt);
   if (prompt_file.empty()) {
     text.seed = next_seed;

@@ -40,6 +40,7 @@ Options make_options(Asked& asked) {
                   "with their weights, and what was not understood.",
                   "TEXT");
   std::vector<Field> table;
+  if (asked.request.steps < 0) asked.request.steps = 20;
   for (const Field& field : fields(asked.request))
     if (is_asked(field)) table.push_back(field);
   table.push_back({.name = "negative",

@@ -74,6 +74,9 @@ struct ModelSettings {
 /// At most 1 MB, 64 levels, no aliases. Throws `bad_file`.
 ModelSettings settings_from_yaml(std::string_view text, std::string_view where);
 
+/// The same of a file. Throws `bad_file`.
+ModelSettings read_settings(const std::filesystem::path& yaml);
+
 /// The yaml beside a single file: same folder, same stem. Nothing where there is none.
 std::optional<ModelSettings> settings_beside(const std::filesystem::path& weights);
 

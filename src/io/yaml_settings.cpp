@@ -190,14 +190,18 @@ ModelSettings settings_from_yaml(std::string_view text, std::string_view where) 
   return settings;
 }
 
+ModelSettings read_settings(const std::filesystem::path& yaml) {
+  const MappedFile file(yaml);
+  return settings_from_yaml({reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()}, yaml.string());
+}
+
 std::optional<ModelSettings> settings_beside(const std::filesystem::path& weights) {
   for (const char* ending : {".yaml", ".yml"}) {
     std::filesystem::path path = weights;
     path.replace_extension(ending);
     std::error_code ignored;
     if (!std::filesystem::is_regular_file(path, ignored)) continue;
-    const MappedFile file(path);
-    return settings_from_yaml({reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()}, path.string());
+    return read_settings(path);
   }
   return std::nullopt;
 }

@@ -34,8 +34,13 @@ Opened open_file(const fs::path& path, const std::vector<ModelSettings>& more) {
   return opened;
 }
 
-Opened open_single(const fs::path& path) {
-  const auto beside = settings_beside(path);
+/// The yaml of a single file: the one that is asked for, or the one beside it.
+std::optional<ModelSettings> settings_for(const fs::path& path, const fs::path& config) {
+  return config.empty() ? settings_beside(path) : read_settings(config);
+}
+
+Opened open_single(const fs::path& path, const fs::path& config = {}) {
+  const auto beside = settings_for(path, config);
   return open_file(path, beside ? std::vector<ModelSettings>{*beside} : std::vector<ModelSettings>{});
 }
 
@@ -271,10 +276,10 @@ fs::path part_path(const fs::path& main, const std::optional<std::string>& named
 }
 
 StableDiffusion open_single_model(const fs::path& path, const OpenOptions& options) {
-  const Opened main = open_single(path);
+  const Opened main = open_single(path, options.config);
   if (!main.found.unet) no_model(main);
   std::vector<ModelSettings> settings{settings_from_metadata(main.files.files()[0].metadata(), main.where)};
-  if (auto beside = settings_beside(path)) settings.push_back(std::move(*beside));
+  if (auto beside = settings_for(path, options.config)) settings.push_back(std::move(*beside));
 
   StableDiffusion model;
   model.name = path.stem().string();
@@ -345,6 +350,8 @@ StableDiffusion open_folder_model(const fs::path& folder, const OpenOptions& opt
 StableDiffusion open_stable_diffusion(const fs::path& path, const OpenOptions& options) {
   std::error_code error;
   if (!fs::is_directory(path, error)) return open_single_model(path, options);
+  require(options.config.empty(), ErrorKind::bad_input,
+          "model_config: {} is a folder, whose own files say what a yaml would", path.string());
   require(is_diffusers_folder(path), ErrorKind::bad_file,
           "{}: a folder with a model_index.json was expected, this has none", path.string());
   return open_folder_model(path, options);

@@ -78,6 +78,7 @@ struct OpenOptions {
   std::optional<Prediction> prediction = std::nullopt;  // overrules what the file says
   std::filesystem::path vae = {};                       // a file or folder to take the autoencoder from
   std::string variant = {};                             // of a folder's files, such as "fp16"
+  std::filesystem::path config = {};                    // a yaml instead of the one beside a single file
   Precision precision = Precision::f32;                 // of all networks; in f32 where bf16 is no faster
   std::vector<AdapterUse> adapters = {};                // in the order in which they change the weights
 };

@@ -10,6 +10,7 @@
 #include "pipeline/model_kind.h"
 #include "pipeline/picture_fields.h"
 #include "pipeline/predicted_depth.h"
+#include "pipeline/preset.h"
 #include "pipeline/start.h"
 
 namespace calotype {
@@ -40,7 +41,7 @@ Scene scene_of(const StableDiffusion& model, const Settled& run, const DepthToIm
     if (masked && request.masking.fill == "blur") pictures = {smeared(masked->picture, masked->mask)};
     scene.clean = encoded(model, run, vae_inputs(pictures, run), noise, watcher);
   }
-  scene.noise = noise.draw(latent_shape(model, run));
+  scene.noise = first_noise(model, run, noise);
   if (!masked) return scene;
   scene.mask = latent_mask(*masked, model, run);
   scene.kept = scene.clean;
@@ -81,6 +82,7 @@ Settled settle(const StableDiffusion& model, const DepthToImage& asked) {
           "mask: it says which part of a picture is drawn anew; give the picture by -i FILE");
   if (request.depths.empty()) depth_net_of(model);  // refuses where there is none
   const std::string remark = choose_size(model, request.text, size_of(request), request.full_size);
+  apply_preset(request.text, model);
   for (const Field& field : fields(request)) check_range(field);
 
   Settled run = settle_text(model, request.text);

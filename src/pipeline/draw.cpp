@@ -15,6 +15,7 @@
 #include "pipeline/decode.h"
 #include "pipeline/finite.h"
 #include "pipeline/masking.h"
+#include "pipeline/start.h"
 #include "pipeline/unet_calls.h"
 
 namespace calotype {
@@ -116,7 +117,8 @@ Tensor draw_latents(const StableDiffusion& model, const Settled& run, const Watc
   if (const Tensor context = conditioning.first_context()) watcher.tap("context", context);
   model.text_weights.let_go();
   const Shape shape = latent_shape(model, run);
-  const Scene scene = run.prepare ? run.prepare(model, run, noise, watcher) : Scene{.noise = noise.draw(shape)};
+  const Scene scene =
+      run.prepare ? run.prepare(model, run, noise, watcher) : Scene{.noise = first_noise(model, run, noise)};
   for (const MappedWeights* done : {&model.vae_weights, &model.depth_weights, &model.image_weights}) done->let_go();
   trim_allocator();  // the network's tensors are of other sizes
 

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "pipeline/model_kind.h"
 #include "pipeline/picture_fields.h"
+#include "pipeline/preset.h"
 #include "pipeline/start.h"
 
 namespace calotype {
@@ -26,6 +27,7 @@ Settled settle(const StableDiffusion& model, const ImageToImage& asked) {
   const ResizeMode mode = fitting(request.resize_mode);
   const std::string remark =
       choose_size(model, request.text, {request.pictures[0].width, request.pictures[0].height}, request.full_size);
+  apply_preset(request.text, model);
   for (const Field& field : fields(request)) check_range(field);
   Settled run = settle_text(model, request.text);
   if (!remark.empty()) run.remarks.push_back(remark);
@@ -35,7 +37,7 @@ Settled settle(const StableDiffusion& model, const ImageToImage& asked) {
   run.prepare = [pictures = std::make_shared<std::vector<Image>>(opaque(request.pictures)), mode](
                     const StableDiffusion& used, const Settled& settled, Noise& noise, const Watcher& watcher) {
     const Tensor clean = encoded(used, settled, vae_inputs(*pictures, settled, mode), noise, watcher);
-    return Scene{.noise = noise.draw(latent_shape(used, settled)), .clean = clean};
+    return Scene{.noise = first_noise(used, settled, noise), .clean = clean};
   };
   return run;
 }

@@ -14,6 +14,7 @@
 #include "ops/structure.h"
 #include "pipeline/model_kind.h"
 #include "pipeline/picture_fields.h"
+#include "pipeline/preset.h"
 #include "pipeline/start.h"
 
 namespace calotype {
@@ -78,7 +79,7 @@ Scene scene_of(const StableDiffusion& model, const Settled& run, const MaskedPic
     if (request.masking.fill == "blur") start.picture = smeared(masked.picture, masked.mask);
     whole = encoded(model, run, drawing_picture(start, size), noise, watcher);
   }
-  scene.noise = noise.draw(latent_shape(model, run));
+  scene.noise = first_noise(model, run, noise);
   if (!from_noise) scene.clean = filled(whole, cells, scene.noise, request.masking.fill);
   const auto around = [&] {  // grey where something is drawn
     const Tensor rest = affine(widened(drawing_mask(masked, size), 3), -1, 1);
@@ -153,6 +154,7 @@ Settled settle(const StableDiffusion& model, const Inpaint& asked) {
   const Size own{request.picture.width, request.picture.height};
   if (request.crop && text.width == 0 && text.height == 0) text.width = text.height = model.native_size();
   const std::string remark = choose_size(model, text, own, request.full_size);
+  apply_preset(request.text, model);
   for (const Field& field : fields(request)) check_range(field);
 
   Settled run = settle_text(model, text);

@@ -60,6 +60,10 @@ Infotext parameters_of(const StableDiffusion& model, const Settled& run, int64_t
   add("Seed", fmt::format("{}", request.seeds[index]));
   add("Size", fmt::format("{}x{}", request.width, request.height));
   add("Model", model.name);
+  if (request.subseed_strength > 0) {
+    add("Variation seed", fmt::format("{}", request.subseed + index));
+    add("Variation seed strength", fmt::format("{:g}", request.subseed_strength));
+  }
   info.settings.insert(info.settings.end(), run.settings.begin(), run.settings.end());
   if (request.clip_skip > 1) add("Clip skip", fmt::format("{}", request.clip_skip));
   if (run.syntax != PromptSyntax::a1111) add("Prompt syntax", request.prompt_syntax);

@@ -6,9 +6,9 @@
 namespace calotype {
 namespace {
 
-template <class T>
-void set_default(T& value, const T& otherwise, const T& wanted) {
-  if (value == otherwise) value = wanted;
+void fill(TextToImage& request, int64_t steps, double cfg_scale) {
+  if (request.steps < 0) request.steps = steps;
+  if (request.cfg_scale < 0) request.cfg_scale = cfg_scale;
 }
 
 }  // namespace
@@ -17,13 +17,10 @@ void apply_preset(TextToImage& request, const StableDiffusion& model) {
   require(request.preset.empty() || request.preset == "turbo" || request.preset == "none", ErrorKind::bad_input,
           "preset: there is none named '{}'; there are turbo, none", printable(request.preset, 40));
   const bool turbo = request.preset == "turbo" || (request.preset.empty() && model.turbo);
-  if (!turbo) return;
-  const TextToImage usual;
-  set_default(request.sampler, usual.sampler, std::string("euler"));
-  set_default(request.steps, usual.steps, int64_t{1});
-  set_default(request.cfg_scale, usual.cfg_scale, 1.0);
-  if (request.scheduler.empty() && request.sigmas.empty())
-    set_default(request.spacing, usual.spacing, std::string("trailing"));
+  if (!turbo) return fill(request, 20, 7.5);
+  fill(request, 1, 1);
+  if (request.sampler.empty()) request.sampler = "euler";
+  if (request.scheduler.empty() && request.sigmas.empty() && request.spacing.empty()) request.spacing = "trailing";
   request.preset = "turbo";
 }
 

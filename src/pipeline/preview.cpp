@@ -86,6 +86,11 @@ Image decoded_guess(const Vae& vae, const Tensor& latents) {
   return to_image(vae.decode(combine({{1 / vae.config.scale_factor, latents.rows(0, 1)}})), Recipe::diffusers);
 }
 
+Image decoded_guess(const TinyDecoder& decoder, const Tensor& latents) {
+  const NoGrad inference;
+  return to_image(decoder(latents.rows(0, 1)), Recipe::diffusers);
+}
+
 Image enlarged(const Image& image, int factor) {
   Image large{image.width * factor, image.height * factor, image.channels, {}};
   large.pixels.resize(size_t{1} * large.width * large.height * large.channels);

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "io/image.h"
+#include "models/taesd.h"
 #include "models/vae.h"
 
 namespace calotype {
@@ -22,6 +23,9 @@ class Preview {
 
 /// What the autoencoder makes of the first of scaled latents [B, h, w, C]: a guess in full, at the price of decoding.
 Image decoded_guess(const Vae& vae, const Tensor& latents);
+
+/// What a small decoder makes of it, in a moment.
+Image decoded_guess(const TinyDecoder& decoder, const Tensor& latents);
 
 /// Each pixel `factor` by `factor` times.
 Image enlarged(const Image& image, int factor);

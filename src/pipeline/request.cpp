@@ -45,6 +45,11 @@ void settle_seeds(TextToImage& request) {
           "seeds: {} of them for {} pictures; give one for each", request.seeds.size(), request.batch_count);
 }
 
+void settle_variation(const TextToImage& request) {
+  require(request.subseed_strength == 0 || request.subseed >= 0, ErrorKind::bad_input,
+          "subseed: {} stands for a random one, which must be chosen before", request.subseed);
+}
+
 void settle_clip_skip(const TextConfig& text, const TextToImage& request) {
   int64_t most = 1;
   while (text_layers(text, most + 1) > 0) ++most;
@@ -168,13 +173,15 @@ std::vector<Field> fields(TextToImage& request) {
        .help = "denoising steps; more is finer and slower",
        .value = &request.steps,
        .low = 1,
-       .high = 1000},
+       .high = 1000,
+       .unset = request.steps < 0 ? "20; 1 for a turbo model" : ""},
       {.name = "cfg_scale",
        .options = "--cfg-scale,--scale,--guidance-scale",
        .help = "guidance: how strictly the prompt is followed; 1 turns it off",
        .value = &request.cfg_scale,
        .low = 0,
-       .high = 100},
+       .high = 100,
+       .unset = request.cfg_scale < 0 ? "7.5; 1 for a turbo model" : ""},
       {.name = "guidance_rescale",
        .options = "--guidance-rescale",
        .help = "0 .. 1: pulls contrast back that guidance drives up; 0 turns it off",
@@ -187,6 +194,18 @@ std::vector<Field> fields(TextToImage& request) {
        .value = &request.seed,
        .low = -1,
        .high = most_seed},
+      {.name = "subseed",
+       .options = "--subseed",
+       .help = "whose noise a variation goes towards; picture i has this + i; -1 is random",
+       .value = &request.subseed,
+       .low = -1,
+       .high = most_seed},
+      {.name = "subseed_strength",
+       .options = "--subseed-strength",
+       .help = "0 .. 1: how far the first noise goes towards that of the subseed: the same picture, varied",
+       .value = &request.subseed_strength,
+       .low = 0,
+       .high = 1},
       {.name = "batch_count",
        .options = "-b,--batch-count",
        .help = "pictures of each prompt",
@@ -238,6 +257,7 @@ Settled settle_text(const StableDiffusion& model, const TextToImage& asked) {
   spread("prompt", request.prompts, request.prompt, request.batch_count);
   spread("negative_prompt", request.negative_prompts, request.negative_prompt, request.batch_count);
   settle_seeds(request);
+  settle_variation(request);
   settle_clip_skip(model.text->config, request);
 
   choose_sampler(model, run);

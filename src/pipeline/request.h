@@ -29,10 +29,13 @@ struct TextToImage {
   int64_t wildcard_seed = -1;               // of the first picture; -1: its seed
   int64_t clip_skip = 1;          // as the web interface counts, for both prompts; 1: as the model was trained
   int64_t width = 0, height = 0;  // pixels; 0: the model's native size
-  int64_t steps = 20;
-  double cfg_scale = 7.5;       // at 1 and below there is no guidance (recipes other than diffusers: at 1 alone)
+  // Where these are below 0, what suits the model: mostly 20 and 7.5.
+  int64_t steps = -1;
+  double cfg_scale = -1;        // at 1 and below there is no guidance (recipes other than diffusers: at 1 alone)
   double guidance_rescale = 0;  // 0: off
   int64_t seed = -1;            // picture i has seed + i and a generator of its own; -1: whoever asks must choose
+  int64_t subseed = -1;         // picture i varies towards the noise of subseed + i; -1: whoever asks must choose
+  double subseed_strength = 0;  // how far, 0 .. 1; 0: no variation
   int64_t batch_count = 1;
   std::string sampler = {};                  // empty: that of a folder's scheduler, else dpmpp_2m
   std::string scheduler = {}, spacing = {};  // names; empty: what suits model, sampler and recipe

@@ -47,6 +47,17 @@ Tensor encoded(const StableDiffusion& model, const Settled& run, const Tensor& p
   return combine({{scale, all.sample(noise.draw(all.mean.shape()))}});
 }
 
+Tensor first_noise(const StableDiffusion& model, const Settled& run, Noise& noise) {
+  const Shape shape = latent_shape(model, run);
+  const Tensor own = noise.draw(shape);
+  const TextToImage& request = run.request;
+  if (request.subseed_strength == 0) return own;
+  const auto subseed = static_cast<uint64_t>(request.subseed);
+  Noise other = request.one_generator ? Noise::whole_batch(subseed, run.rng)
+                                      : Noise::per_picture(subseed, static_cast<int>(run.pictures()), run.rng);
+  return varied(own, other.draw(shape), request.subseed_strength);
+}
+
 void skip_encoding(const StableDiffusion& model, const Settled& run, int64_t pictures, Noise& noise) {
   const Shape shape = latent_shape(model, run);
   if (samples_latents(run.recipe)) noise.draw({drawn_for(run, pictures), shape[1], shape[2], shape[3]});

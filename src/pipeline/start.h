@@ -17,6 +17,10 @@ namespace calotype {
 Tensor encoded(const StableDiffusion& model, const Settled& run, const Tensor& pictures, Noise& noise,
                const Watcher& watcher);
 
+/// The noise that a drawing begins with, of unit variance, drawn from `noise`; a variation goes towards that of its
+/// subseed, whose own generator draws nothing else. [B, h, w, C]
+Tensor first_noise(const StableDiffusion& model, const Settled& run, Noise& noise);
+
 /// Draws what `encoded` would draw, where its result is not needed.
 void skip_encoding(const StableDiffusion& model, const Settled& run, int64_t pictures, Noise& noise);
 

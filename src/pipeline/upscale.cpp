@@ -10,6 +10,7 @@
 #include "ops/structure.h"
 #include "pipeline/model_kind.h"
 #include "pipeline/picture_input.h"
+#include "pipeline/preset.h"
 #include "pipeline/start.h"
 
 namespace calotype {
@@ -33,7 +34,7 @@ Scene scene_of(const StableDiffusion& model, const Settled& run, const Upscale& 
   Scene scene;
   scene.beside = combine({{level.signal, small}, {level.noise, noise.draw(small.shape())}});
   scene.levels = {static_cast<int32_t>(request.noise_level)};
-  scene.noise = noise.draw(cells);
+  scene.noise = first_noise(model, run, noise);
   return scene;
 }
 
@@ -54,6 +55,7 @@ std::vector<Field> fields(Upscale& request) {
 Settled settle(const StableDiffusion& model, const Upscale& asked) {
   require_kind(model, "upscale", {ModelKind::upscaler});
   Upscale request = asked;
+  apply_preset(request.text, model);
   for (Field field : fields(request)) {
     if (field.name == "noise_level") field.high = static_cast<double>(model.low_scale.max_level);
     check_range(field);

@@ -21,6 +21,17 @@ BenchSizes small_sizes() {
                 .groups = 8};
   sizes.vae = {.ch = 16, .ch_mult = {1, 1, 2, 2}, .num_res_blocks = 1, .groups = 8};
   sizes.text = {.width = 32, .layers = 3, .used_layers = 2, .heads = 2, .mlp_width = 64, .projection_width = 32};
+  sizes.depth = {.trained_size = 64,
+                 .stem_channels = 16,
+                 .stage_depths = {1, 1, 1},
+                 .stage_channels = {32, 64, 128},
+                 .groups = 8,
+                 .width = 32,
+                 .layers = 2,
+                 .heads = 2,
+                 .mlp_width = 64,
+                 .taps = {0, 1},
+                 .features = 16};
   sizes.small_cells = 8;
   sizes.large_cells = 12;
   sizes.trained = sizes.unet;

@@ -1,4 +1,9 @@
 #include "cli/program_test.h"
+#include "io/latent.h"
+#include "load/formula_file.h"
+#include "load/stable_diffusion.h"
+#include "pipeline/latents.h"
+#include "pipeline/preview.h"
 
 namespace calotype::testing {
 namespace {
@@ -133,6 +138,53 @@ TEST_F(Txt2Img, PreviewsGoIntoAFile) {
   drawn("b.png", {"-p", "a", "--preview", "terminal"});  // stderr is none here: nothing is shown
 }
 
+TEST_F(Txt2Img, PreviewsByASmallDecoder) {
+  write_formula_file(scratch_ / "taesd.safetensors", formula_parts(TinyVaeConfig{.width = 8}), DType::f16);
+  drawn("a.png", {"-p", "a", "-s", "1", "--save-latent", at("a.latent"), "--preview", "tae", "--taesd",
+                  at("taesd.safetensors"), "--preview-path", at("p.png"), "--steps", "1"});
+  // The last guess is the picture, so the last preview is what the decoder makes of its latents.
+  const StableDiffusion model = open_stable_diffusion(model_);
+  const Tensor latents = from_latent_file(read_latent(at("a.latent")), model.vae->config.scale_factor, 4, "a.latent");
+  const Image want = decoded_guess(*open_tiny_decoder(scratch_ / "taesd.safetensors"), latents);
+  const Image got = read_image(at("p.png"));
+  ASSERT_EQ(got.pixels.size(), want.pixels.size());
+  for (size_t i = 0; i < got.pixels.size(); ++i) EXPECT_NEAR(got.pixels[i], want.pixels[i], 1);
+  EXPECT_EQ(run_program(drawing({"-p", "a", "--preview", "tae"})).code, 2);
+  EXPECT_EQ(run_program(drawing({"-p", "a", "--taesd", at("taesd.safetensors")})).code, 2);
+  EXPECT_EQ(run_program(drawing({"-p", "a", "--preview", "tae", "--taesd", model_.string()})).code, 3);
+}
+
+TEST_F(Txt2Img, TheYamlMayLieElsewhere) {
+  drawn("a.png", {"-p", "a", "-s", "1"});
+  std::filesystem::create_directory(scratch_ / "words");
+  std::filesystem::rename(scratch_ / "tiny.yaml", scratch_ / "words/other.yaml");
+  drawn("b.png", {"-p", "a", "-s", "1", "--model-config", at("words/other.yaml")});
+  EXPECT_EQ(file_text(at("a.png")), file_text(at("b.png")));
+  EXPECT_NE(run_program(drawing({"-p", "a", "-o", at("c.png")})).code, 0) << "without it the file does not say enough";
+  const Finished missing = run_program(drawing({"-p", "a", "-o", at("c.png"), "--model-config", at("no.yaml")}));
+  EXPECT_EQ(missing.code, 3);
+  EXPECT_NE(missing.errors.find("no.yaml"), std::string::npos) << missing.errors;
+}
+
+TEST_F(Txt2Img, VariationsGoTowardsAnotherSeed) {
+  const auto pixels = [&](const std::string& name) { return read_image(at(name)).pixels; };
+  drawn("own.png", {"-p", "a", "-s", "1"});
+  drawn("other.png", {"-p", "a", "-s", "9"});
+  drawn("none.png", {"-p", "a", "-s", "1", "--subseed", "9"});
+  drawn("all.png", {"-p", "a", "-s", "1", "--subseed", "9", "--subseed-strength", "1"});
+  EXPECT_EQ(pixels("none.png"), pixels("own.png"));
+  EXPECT_EQ(pixels("all.png"), pixels("other.png"));
+  drawn("%d.png",
+        {"-p", "a", "-s", "1", "-b", "2", "--batch-size", "2", "--subseed", "9", "--subseed-strength", "0.2"});
+  drawn("alone.png", {"-p", "a", "-s", "2", "--subseed", "10", "--subseed-strength", "0.2"});
+  EXPECT_EQ(file_text(at("alone.png")), file_text(at("1.png")));
+  EXPECT_NE(pixels("0.png"), pixels("own.png"));
+  const Infotext text = parse_infotext(read_parameters(at("1.png")));
+  ASSERT_TRUE(text.find("Variation seed") && text.find("Variation seed strength"));
+  EXPECT_EQ(*text.find("Variation seed"), "10");
+  EXPECT_EQ(*text.find("Variation seed strength"), "0.2");
+}
+
 TEST_F(Program, Inspects) {
   const Finished text = run_program({{"inspect", model_.string()}});
   EXPECT_EQ(text.code, 0);
@@ -148,7 +200,8 @@ TEST_F(Program, ListsAndHelps) {
   EXPECT_NE(run_program({{"--version"}}).output.find("calotype "), std::string::npos);
   const Finished help = run_program({{"txt2img", "--help"}});
   EXPECT_EQ(help.code, 0);
-  for (const char* part : {"--cfg-scale, --scale, --guidance-scale X", "[7.5]", "--prompt-file", "Examples:"})
+  for (const char* part :
+       {"--cfg-scale, --scale, --guidance-scale X", "[7.5;", "--prompt-file", "Examples:"})
     EXPECT_NE(help.output.find(part), std::string::npos) << part << "\n" << help.output;
 }
 

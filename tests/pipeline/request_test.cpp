@@ -66,7 +66,11 @@ TEST_F(Request, ATurboModelTakesOneStepWithoutGuidance) {
   const Plan plan = make_plan(schedule_of(model_.noise), run.sampler->family, run.plan);
   EXPECT_EQ(plan.steps.front().from.time, 999);
 
-  asked_.steps = 4;  // what is said counts
+  asked_.steps = 20;  // what is said counts, if it is what others do too
+  asked_.cfg_scale = 7.5;
+  EXPECT_EQ(settle(model_, asked_).request.steps, 20);
+  EXPECT_TRUE(settle(model_, asked_).guided);
+  asked_.steps = 4;
   EXPECT_EQ(settle(model_, asked_).request.steps, 4);
   asked_.preset = "";
   model_.turbo = true;
