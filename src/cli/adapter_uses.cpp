@@ -96,4 +96,21 @@ std::vector<AdapterUse> adapter_uses(const std::vector<std::string>& asked, cons
   return uses;
 }
 
+std::vector<std::string> adapter_notes(std::span<const AdapterReport> reports, bool verbose) {
+  constexpr size_t kMostNamed = 10;
+  std::vector<std::string> notes;
+  for (const AdapterReport& report : reports) {
+    const std::string name = printable(report.name, 60);
+    if (verbose) notes.push_back(fmt::format("adapter {}: {} modules", name, report.applied));
+    if (report.unused.empty()) continue;
+    const std::vector<std::string> named(report.unused.begin(),
+                                         report.unused.begin() + std::min(report.unused.size(), kMostNamed));
+    notes.push_back(fmt::format("calotype: warning: lora: {}: {} of {} modules have no layer in this model: {}{}", name,
+                                report.unused.size(), report.unused.size() + static_cast<size_t>(report.applied),
+                                printable(fmt::format("{}", fmt::join(named, ", ")), 1000),
+                                named.size() < report.unused.size() ? ", ..." : ""));
+  }
+  return notes;
+}
+
 }  // namespace calotype::cli

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -13,5 +14,8 @@ namespace calotype::cli {
 /// `bad_file` where there is no such file, with the most similar names of the folder.
 std::vector<AdapterUse> adapter_uses(const std::vector<std::string>& asked, const std::string& folder,
                                      const std::vector<AdapterTag>& tags);
+
+/// What adapters changed, where that was asked for, and warnings of what in them has no place in the model.
+std::vector<std::string> adapter_notes(std::span<const AdapterReport> reports, bool verbose);
 
 }  // namespace calotype::cli

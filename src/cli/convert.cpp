@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "cli/adapter_uses.h"
 #include "cli/commands.h"
 #include "cli/converting.h"
 #include "cli/exit_code.h"
@@ -28,7 +29,8 @@ std::vector<PartKind> parts_from(std::string_view text) {
 }  // namespace
 
 int convert(Arguments arguments) {
-  std::string source, parts, ema = "auto", variant;
+  std::string source, parts, ema = "auto", variant, lora_dir;
+  std::vector<std::string> lora;
   ConvertingOptions given;
   Options options(
       "calotype convert",
@@ -50,9 +52,20 @@ int convert(Arguments arguments) {
         .value = &ema,
         .choices = {"auto", "yes", "no"}},
        {.name = "variant", .options = "--variant", .help = "of a folder's files, such as fp16", .value = &variant}});
+  options.add("Adapters",
+              {{.name = "lora",
+                .options = "--lora",
+                .help = "an adapter to merge into the weights, FILE[:WEIGHT] or FILE[:WEIGHT_OF_UNET:WEIGHT_OF_TEXT]; "
+                        "may stand more than once",
+                .value = &lora},
+               {.name = "lora_dir",
+                .options = "--lora-dir,--lora-model-dir",
+                .help = "a folder of adapters, which --lora may name",
+                .value = &lora_dir}});
   options.add_example("calotype convert model.ckpt -o model.safetensors --type f16");
   options.add_example("calotype convert model.safetensors -o model.gguf --type q8_0");
   options.add_example("calotype convert model.gguf -o model --parts unet,vae,text");
+  options.add_example("calotype convert model.safetensors --lora style.safetensors:0.8 -o styled.safetensors");
   if (!options.parse(arguments)) return kSuccess;
   given.run.apply();
   require(!given.output.empty(), ErrorKind::bad_input, "output: where to is said with -o");
@@ -61,7 +74,8 @@ int convert(Arguments arguments) {
   ConvertRequest request{.types = given.types(), .parts = parts_from(parts), .words = given.words()};
   if (ema != "auto") request.averages = ema == "yes";
   target_of(given.output);
-  const ModelFiles model(find_model(source), variant);
+  request.adapters = adapter_uses(lora, lora_dir, {});
+  const ModelFiles model(find_model(source, given.models_dir), variant);
   std::error_code error;
   require(!std::filesystem::equivalent(model.path(), given.output, error), ErrorKind::bad_input,
           "output: {} is what is read", given.output);

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "cli/adapter_uses.h"
 #include "cli/display.h"
+#include "cli/find_model.h"
 #include "cli/interrupt.h"
 #include "cli/output.h"
 #include "diffusion/prediction.h"
@@ -12,6 +14,7 @@
 namespace calotype::cli {
 
 void ConvertingOptions::add_to(Options& options) {
+  options.add("Models", {models_dir_field(models_dir)});
   options.add(
       "Output",
       {{.name = "output",
@@ -72,6 +75,7 @@ void ConvertingOptions::write_with(
   }
   if (!run.quiet && written.kept > 0)
     display.note(fmt::format("{} of {} tensors {}", written.kept, written.tensors, kept));
+  for (const std::string& note : adapter_notes(written.adapters, run.verbose)) display.note(note);
   if (run.verbose) display.note(display.summary());
   print_result(output + "\n");
 }

@@ -11,7 +11,7 @@ namespace calotype::cli {
 
 /// What the commands that write models have in common.
 struct ConvertingOptions {
-  std::string output, type, rules, prediction, license;
+  std::string models_dir, output, type, rules, prediction, license;
   RunOptions run;
 
   void add_to(Options& options);

@@ -20,7 +20,7 @@ namespace calotype::cli {
 namespace {
 
 struct Given {
-  std::string model, output = "depth.png", colour_map;
+  std::string model, models_dir, output = "depth.png", colour_map;
   PictureOptions input;
   RunOptions run;
 };
@@ -36,7 +36,8 @@ Options make_options(Given& given) {
   options.add("Model", {{.name = "model",
                          .options = "-m,--model",
                          .help = "a file or folder with a depth network: 512-depth-ema, or DPT-hybrid by itself",
-                         .value = &given.model}});
+                         .value = &given.model},
+                        models_dir_field(given.models_dir)});
   options.add("Output", {{.name = "output",
                           .options = "-o,--output",
                           .help = "a .png of 16 bits, .pfm or .npy, a pattern with %d or %03d, or a folder/, where the "
@@ -67,7 +68,7 @@ void estimate(const Given& given, Display& display) {
   OutputNames names(given.output, static_cast<int64_t>(paths.size()), ending);
   names.probe();
   display.phase("load");
-  const std::unique_ptr<DepthNet> net = open_depth_net(find_model(given.model));
+  const std::unique_ptr<DepthNet> net = open_depth_net(find_model(given.model, given.models_dir));
   for (size_t i = 0; i < paths.size(); ++i) {
     stop_if_interrupted();
     display.phase("depth");

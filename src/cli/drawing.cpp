@@ -10,7 +10,6 @@
 
 #include "base/error.h"
 #include "base/output_file.h"
-#include "cli/find_model.h"
 #include "cli/inspection.h"
 #include "cli/interrupt.h"
 #include "cli/model_hash.h"
@@ -49,7 +48,7 @@ class Drawer {
          MemoryPlans& plans, int64_t count)
       : given_(given), display_(display), writer_(writer), plans_(plans), count_(count) {
     use(std::move(model), {});
-    if (!given.output.no_metadata) hash_.emplace(find_model(given.model));
+    if (!given.output.no_metadata) hash_.emplace(given.model_path());
     watcher_.on_phase = [this](const char* phase) {
       stop_if_interrupted();
       display_.phase(phase);
@@ -111,7 +110,7 @@ class Drawer {
     model_ = std::move(model);
     adapters_ = adapters;
     preview_.emplace(given_.preview, *model_.vae);
-    for (const std::string& note : adapter_notes(model_, given_.run.verbose))
+    for (const std::string& note : adapter_notes(model_.adapters, given_.run.verbose))
       if (warned_.insert(note).second) display_.note(note);
   }
 
@@ -206,7 +205,7 @@ void run_with(const DrawingOptions& given, const MoreFiles& more, const std::fun
     work(display);
   } catch (const NotFinite&) {
     if (!given.vae.empty()) require_numbers(given.vae);
-    require_numbers(find_model(given.model));
+    require_numbers(given.model_path());
     throw;
   }
   display.clear();

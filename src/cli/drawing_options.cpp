@@ -24,13 +24,14 @@ void add_model(Options& options, DrawingOptions& given) {
       {
           {.name = "model",
            .options = "-m,--model",
-           .help = "a .safetensors file in the original layout, or a diffusers folder",
+           .help = "a file in the original layout, a diffusers folder, or the name of one in a folder of models",
            .value = &given.model,
            .unset = "the bundled one"},
           {.name = "model_config",
            .options = "--model-config",
            .help = "a yaml in the original's words, instead of the one beside a single file",
            .value = &given.model_config},
+          models_dir_field(given.models_dir),
           {.name = "vae", .options = "--vae", .help = "a file to take the autoencoder from", .value = &given.vae},
           {.name = "prediction",
            .options = "--prediction",
@@ -111,6 +112,10 @@ void DrawingOptions::add_to(Options& options, std::vector<Field> request_fields)
         .unset = "what the system has left"}});
 }
 
+std::filesystem::path DrawingOptions::model_path() const {
+  return find_model(model, models_dir);
+}
+
 MemoryLimit DrawingOptions::memory_limit() const {
   if (max_memory.empty()) return MemoryLimit::available();
   double number = 0;
@@ -138,23 +143,6 @@ void DrawingOptions::take_size(const std::vector<Field>& request_fields) const {
   set(*find(request_fields, "height"), size.substr(by + 1));
 }
 
-std::vector<std::string> adapter_notes(const StableDiffusion& model, bool verbose) {
-  constexpr size_t kMostNamed = 10;
-  std::vector<std::string> notes;
-  for (const AdapterReport& report : model.adapters) {
-    const std::string name = printable(report.name, 60);
-    if (verbose) notes.push_back(fmt::format("adapter {}: {} modules", name, report.applied));
-    if (report.unused.empty()) continue;
-    const std::vector<std::string> named(report.unused.begin(),
-                                         report.unused.begin() + std::min(report.unused.size(), kMostNamed));
-    notes.push_back(fmt::format("calotype: warning: lora: {}: {} of {} modules have no layer in this model: {}{}", name,
-                                report.unused.size(), report.unused.size() + static_cast<size_t>(report.applied),
-                                printable(fmt::format("{}", fmt::join(named, ", ")), 1000),
-                                named.size() < report.unused.size() ? ", ..." : ""));
-  }
-  return notes;
-}
-
 StableDiffusion open_model(const DrawingOptions& given, Display& display, const std::vector<AdapterTag>& tags) {
   OpenOptions options{
       .vae = given.vae, .variant = given.variant, .config = given.model_config, .precision = given.run.products()};
@@ -165,7 +153,7 @@ StableDiffusion open_model(const DrawingOptions& given, Display& display, const 
             printable(given.prediction, 40));
   }
   display.phase("load");
-  const std::filesystem::path path = find_model(given.model);
+  const std::filesystem::path path = given.model_path();
   options.adapters = adapter_uses(given.lora, given.lora_dir, tags);
   StableDiffusion model = open_stable_diffusion(path, options);
   if (given.run.precision == "bf16" && model.precision != Precision::bf16)

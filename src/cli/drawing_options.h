@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -16,8 +17,8 @@ namespace calotype::cli {
 
 /// What every command that draws takes, whatever it draws from.
 struct DrawingOptions {
-  std::string prompt_file, size, model, model_config, prediction, vae, variant, embd_dir, lora_dir, load_latent,
-      max_memory;
+  std::string prompt_file, size, model, models_dir, model_config, prediction, vae, variant, embd_dir, lora_dir,
+      load_latent, max_memory;
   std::vector<std::string> lora;
   int64_t batch_size = 1;
   OutputOptions output;
@@ -29,6 +30,8 @@ struct DrawingOptions {
   void add_to(Options& options, std::vector<Field> request_fields);
   /// Sets width and height from `size`, where that was given. Throws `bad_input`.
   void take_size(const std::vector<Field>& request_fields) const;
+  /// Where the model that is meant lies. Throws what `find_model` throws.
+  std::filesystem::path model_path() const;
   /// How much memory the run may take. Throws `bad_input`. Ask once the model is open.
   MemoryLimit memory_limit() const;
 };
@@ -36,8 +39,5 @@ struct DrawingOptions {
 /// Opens the model that is to draw, with a note on how it was read where that was asked for. `tags` are the adapters
 /// that prompts ask for, beside those of the options.
 StableDiffusion open_model(const DrawingOptions& options, Display& display, const std::vector<AdapterTag>& tags = {});
-
-/// What adapters changed, where that was asked for, and warnings of what in them has no place in the model.
-std::vector<std::string> adapter_notes(const StableDiffusion& model, bool verbose);
 
 }  // namespace calotype::cli

@@ -54,7 +54,7 @@ int merge(Arguments arguments) {
   std::vector<std::unique_ptr<ModelFiles>> models;
   for (const std::string& name : {first, second, third}) {
     if (name.empty()) continue;
-    models.push_back(std::make_unique<ModelFiles>(find_model(name)));
+    models.push_back(std::make_unique<ModelFiles>(find_model(name, given.models_dir)));
     std::error_code error;
     require(!std::filesystem::equivalent(models.back()->path(), given.output, error), ErrorKind::bad_input,
             "output: {} is what is read", given.output);

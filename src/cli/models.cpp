@@ -45,7 +45,7 @@ int list_models(Arguments arguments) {
       "Options",
       {{.name = "models_dir",
         .options = "--models-dir",
-        .help = "a folder of models",
+        .help = "a folder of models, alone",
         .value = &folder,
         .unset = "$CALOTYPE_MODELS, and the bundled ones"},
        {.name = "hashes", .options = "--hashes", .help = "work out each file's SHA-256; slow", .value = &hashes},
@@ -54,11 +54,8 @@ int list_models(Arguments arguments) {
   if (!options.parse(arguments)) return kSuccess;
   ModelIndex index;
   std::vector<IndexedModel> models;
-  std::vector<std::filesystem::path> folders = model_folders();
-  if (!folder.empty()) {
-    require(std::filesystem::is_directory(folder), ErrorKind::bad_file, "{}: there is no such folder", folder);
-    folders = {folder};
-  }
+  std::vector<std::filesystem::path> folders = model_folders(folder);
+  if (!folder.empty()) folders.resize(1);
   for (const std::filesystem::path& one : folders)
     for (IndexedModel& model : index.models_in(one)) {
       if (hashes) index.hash(model);

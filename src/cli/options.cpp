@@ -163,7 +163,8 @@ void Options::read_arguments(std::span<const std::string> arguments) const {
                                                             **list = texts;
                                                             origins_[field.name] = kCommandLine;
                                                           })
-            ->expected(1, 1 << 20)
+            ->expected(1, positional_.empty() ? 1 << 20 : 1)  // else it would eat what stands without a dash
+            ->allow_extra_args(positional_.empty())
             ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
       } else if (is_switch(field)) {
         app.add_flag_callback(field.options, [take] { take("true"); });

@@ -191,6 +191,7 @@ class Fit {
   void magnitude(const Shape& weight) const {
     if (!module_.find("dora_scale")) return;
     const StoredTensor& g = need("dora_scale");
+    if (weight.rank() < 2) refuse("a dora_scale is for weights of two or more axes, not for " + weight.text());
     const int64_t count = g.shape.count();
     const bool by_row = g.shape[0] == weight[0] && count == weight[0];
     const bool by_column = g.shape[0] == 1 && weight.rank() > 1 && count == weight[1];

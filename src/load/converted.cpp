@@ -8,6 +8,7 @@
 #include "io/gguf.h"
 #include "io/printable.h"
 #include "load/converted_parts.h"
+#include "load/merged_adapters.h"
 #include "load/relaid_values.h"
 
 namespace calotype {
@@ -91,13 +92,21 @@ WrittenModel convert(const ModelFiles& model, const fs::path& to, const ConvertR
           "ema: {} has no averaged copies of its weights", model.path().string());
   const Averages averages = request.averages.value_or(model.averaged()) ? Averages::yes : Averages::no;
 
+  const auto wanted = [&](PartKind part) {
+    return request.parts.empty() || std::ranges::find(request.parts, part) != request.parts.end();
+  };
+  const auto adapters = std::make_shared<const Adapters>(fitted_to(model, request.adapters));
+  const Adaptation none;
   ModelTensors tensors;
-  int64_t kept = 0;
-  const auto add = [&](std::vector<ModelTensor>& list, RelaidTensor relaid, const std::string& original) {
+  int64_t kept = 0, changes = 0;
+  const auto add = [&](std::vector<ModelTensor>& list, RelaidTensor relaid, const std::string& original,
+                       const Adaptation& adaptation) {
     // GGUF as others write it has no tensors without axes; the only one is of no use here.
     if (target == Target::gguf && relaid.shape.rank() == 0) return;
     const StoredType own = relaid.type();
     StoredType type = chosen_type(request.types, target, original, relaid.shape, own, kept);
+    const bool changed = touches(adaptation, relaid);
+    if (changed) ++changes, type = type_of_changed(type);
     if (!can_be_written(relaid, type)) type = StoredType::f32;
     auto shared = std::make_shared<RelaidTensor>(std::move(relaid));
     list.push_back({.name = shared->name,
@@ -105,28 +114,37 @@ WrittenModel convert(const ModelFiles& model, const fs::path& to, const ConvertR
                     .shape = shared->shape,
                     .type = type,
                     .write =
-                        [shared, type](const ByteSink& sink) {
-                          write_values(*shared, type, sink);
+                        [shared, type, adapters, change = changed ? &adaptation : nullptr](const ByteSink& sink) {
+                          if (change)
+                            write_changed(*shared, *change, type, sink);
+                          else
+                            write_values(*shared, type, sink);
                           shared->let_go();
                         },
                     .not_a_number = [shared] { return count_in(*shared); }});
   };
   for (const PartKind part : kParts) {
-    const bool wanted = request.parts.empty() || std::ranges::find(request.parts, part) != request.parts.end();
-    require(request.parts.empty() || !wanted || model.has(part), ErrorKind::bad_input, "parts: {} has no {}",
+    require(request.parts.empty() || !wanted(part) || model.has(part), ErrorKind::bad_input, "parts: {} has no {}",
             model.path().string(), name_of(part));
-    if (!wanted || !model.has(part)) continue;
+    if (!wanted(part) || !model.has(part)) continue;
     Relaid relaid = relaid_for(model, part, target, averages);
+    const Adaptation& adaptation = part == PartKind::unet   ? adapters->unet()
+                                   : part == PartKind::text ? adapters->text()
+                                                            : none;
     for (size_t i = 0; i < relaid.tensors.size(); ++i)
-      add(tensors.parts[part], std::move(relaid.tensors[i]), relaid.originals[i]);
+      add(tensors.parts[part], std::move(relaid.tensors[i]), relaid.originals[i], adaptation);
   }
   if (request.parts.empty() && target != Target::folder)
     for (RelaidTensor& other : model.others(kOthers)) {
       const std::string name = other.name;
-      add(tensors.others, std::move(other), name);
+      add(tensors.others, std::move(other), name, none);
     }
+  require(request.adapters.empty() || changes > 0, ErrorKind::bad_input,
+          "lora: {} changes none of the parts that are written",
+          request.adapters.empty() ? "" : request.adapters[0].file.string());
   WrittenModel result = write_model_tensors(to, model, std::move(tensors), request.words, on_tensor);
   result.kept = kept;
+  result.adapters = adapters->reports();
   return result;
 }
 

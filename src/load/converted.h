@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "io/safetensors.h"
+#include "load/adapters.h"
 #include "load/model_files.h"
 
 namespace calotype {
@@ -53,6 +54,7 @@ struct ModelTensors {
 struct WrittenModel {
   int64_t tensors = 0, kept = 0;                // kept: not in the type asked for, which their rows or kind do not fit
   std::map<std::string, int64_t> not_a_number;  // tensor -> how many of its values
+  std::vector<AdapterReport> adapters;          // what became of those that were merged in
 };
 
 /// What stands beside the weights in the target.
@@ -77,10 +79,11 @@ struct ConvertRequest {
   std::vector<PartKind> parts = {};   // empty: all that are there, and what belongs to none
   std::optional<bool> averages = {};  // the averaged copies; nothing: where they are there
   ModelWords words = {};
+  std::vector<AdapterUse> adapters = {};  // merged into the weights, in this order
 };
 
-/// Writes a model, or parts of one, as another kind of file. Pages of the source are let go as they pass. Throws
-/// `bad_input`, `bad_file`, `cannot_write`.
+/// Writes a model, or parts of one, as another kind of file. Pages of the source are let go as they pass. What
+/// adapters change keeps its type, rounded once. Throws `bad_input`, `bad_file`, `cannot_write`.
 WrittenModel convert(const ModelFiles& model, const std::filesystem::path& to, const ConvertRequest& request,
                      const std::function<void(int64_t, int64_t)>& on_tensor = {});
 

@@ -215,7 +215,7 @@ std::vector<RelaidTensor> ModelFiles::relaid(PartKind part, Layout layout, Avera
                          .shape = stored_shape(target, ours),
                          .stretches = std::vector<Stretch>(static_cast<size_t>(target.parts)),
                          .transposed = (target.form == Form::transposed) != (key.form == Form::transposed)});
-    tensors[at->second].stretches[static_cast<size_t>(target.part)] = {stored, count * key.part, count};
+    tensors[at->second].stretches[static_cast<size_t>(target.part)] = {stored, count * key.part, count, row.ours, ours};
   }
   for (const RelaidTensor& tensor : tensors)
     if (std::ranges::any_of(tensor.stretches, [](const Stretch& one) { return one.stored == nullptr; }))
@@ -224,6 +224,12 @@ std::vector<RelaidTensor> ModelFiles::relaid(PartKind part, Layout layout, Avera
           name_of(part), missing.empty() ? "" : printable(missing[0]),
           missing.size() > 1 ? fmt::format(", and {} more", missing.size() - 1) : "");
   return tensors;
+}
+
+AdaptedNetwork ModelFiles::network(PartKind part) const {
+  if (!has(part)) return {KeyMap({}), {}};
+  const auto shapes = shapes_of(found_, part);
+  return {keys(part, places_[static_cast<size_t>(part)]->inner, false), {shapes.begin(), shapes.end()}};
 }
 
 std::vector<RelaidTensor> ModelFiles::others(std::span<const std::string_view> prefixes) const {

@@ -11,6 +11,7 @@
 #include "io/key_map.h"
 #include "io/recognise.h"
 #include "io/settings.h"
+#include "load/adapters.h"
 #include "load/file_source.h"
 
 namespace calotype {
@@ -26,6 +27,8 @@ const char* name_of(PartKind part);
 struct Stretch {
   const StoredTensor* stored = nullptr;
   int64_t first = 0, count = 0;
+  std::string ours = {};  // the weight of our network that it is; empty where it is none
+  Shape shape = {};       // of that
 };
 
 /// One tensor of a network in some layout, put together from stretches that lie one behind the other. Nothing is
@@ -60,6 +63,9 @@ class ModelFiles {
   std::vector<RelaidTensor> relaid(PartKind part, Layout layout, Averages averages) const;
   /// Tensors of a single file that belong to no network of `kParts`: those whose names begin with one of the prefixes.
   std::vector<RelaidTensor> others(std::span<const std::string_view> prefixes) const;
+
+  /// What adapters may change of a part; nothing where it is not there.
+  AdaptedNetwork network(PartKind part) const;
 
   /// What all its parts say of themselves, put together.
   const Recognised& found() const { return found_; }

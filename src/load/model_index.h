@@ -52,7 +52,7 @@ class ModelIndex {
   bool changed_ = false;
 };
 
-/// Those that a name stands for: a stem or a folder's name in any case, "NAME [10hex]", or the hash's first digits.
+/// Those that a name stands for: a stem or a folder's name in any case, or "NAME [10hex]".
 std::vector<IndexedModel> named(std::span<const IndexedModel> models, std::string_view asked);
 
 /// The name of an official file by its SHA-256; empty for others.

@@ -63,5 +63,26 @@ TEST_F(AdapterOptions, WhatDoesNotFitIsRefusedOrNamed) {
   EXPECT_FALSE(left().contains("p.png"));
 }
 
+TEST_F(AdapterOptions, AreMergedWhereAModelIsWritten) {
+  write_adapter("bold", kLayer, kTinyMiddle);
+  const std::string bold = at("loras") + "/bold.safetensors";
+  const auto converted = [&](const std::vector<std::string>& more) {
+    Start start{{"convert", "-o", at("merged.safetensors")}};
+    start.arguments.insert(start.arguments.end(), more.begin(), more.end());
+    return run_program(start);
+  };
+  // What an option takes ends before the model.
+  EXPECT_EQ(converted({"--lora", bold + ":0.5", model_.string()}).code, 0);
+  const std::string by_file = file_text(at("merged.safetensors"));
+  EXPECT_EQ(converted({model_.string(), "--lora-dir", at("loras"), "--lora", "bold:0.25", "--lora", "bold:0.25"}).code,
+            0);
+  EXPECT_EQ(file_text(at("merged.safetensors")), by_file);
+  EXPECT_EQ(converted({model_.string()}).code, 0);
+  EXPECT_NE(file_text(at("merged.safetensors")), by_file);
+  EXPECT_EQ(converted({model_.string(), "--lora", at("nothing.safetensors")}).code, 3);
+  write_adapter("wide", kLayer, kTinyMiddle + 8);
+  EXPECT_EQ(converted({model_.string(), "--lora", at("loras") + "/wide.safetensors"}).code, 3);
+}
+
 }  // namespace
 }  // namespace calotype::testing

@@ -132,6 +132,46 @@ TEST_F(Txt2Img, TheBundledModelIsFound) {
   EXPECT_EQ(run_program(start).code, 0);
 }
 
+TEST_F(Txt2Img, ModelsAreFoundByName) {
+  const std::string folder = at("shelf");
+  std::filesystem::create_directories(folder + "/more");
+  const auto put = [&](const std::string& name) {
+    std::filesystem::copy_file(model_, folder + "/" + name + ".safetensors");
+    std::filesystem::copy_file(at("tiny.yaml"), folder + "/" + name + ".yaml");
+  };
+  put("Own");
+  put("more/Other");
+  scratch_.write("shelf/broken.safetensors", "not weights");
+  const auto run = [&](const std::string& model, bool by_variable = false) {
+    Start start{{"txt2img", "-p", "a", "--steps", "1", "-o", at("a.png"), "-m", model}};
+    if (by_variable)
+      start.variables["CALOTYPE_MODELS"] = folder;
+    else
+      start.arguments.insert(start.arguments.end(), {"--models-dir", folder});
+    return run_program(start);
+  };
+  EXPECT_EQ(run("own").code, 0);
+  EXPECT_EQ(run("OTHER", true).code, 0);
+  const Finished none = run("ownn");
+  EXPECT_EQ(none.code, 3);
+  EXPECT_NE(none.errors.find("do you mean Own"), std::string::npos) << none.errors;
+
+  put("more/Own");
+  const Finished two = run("own");
+  EXPECT_EQ(two.code, 2);
+  EXPECT_NE(two.errors.find("shelf/Own.safetensors, "), std::string::npos) << two.errors;
+  EXPECT_NE(two.errors.find("shelf/more/Own.safetensors"), std::string::npos) << two.errors;
+  EXPECT_EQ(run_program({{"inspect", "own", "--models-dir", folder}}).code, 2);
+  EXPECT_EQ(run_program({{"inspect", "other", "--models-dir", folder}}).code, 0);
+  EXPECT_EQ(run_program({{"convert", "other", "--models-dir", folder, "-o", at("o.gguf")}}).code, 0);
+  EXPECT_EQ(run_program({{"merge", "other", model_.string(), "--models-dir", folder, "-o", at("m.gguf")}}).code, 0);
+  EXPECT_EQ(run_program({{"depth", "-m", "own", "--models-dir", folder, "-i", at("a.png"), "-o", at("d.png")}}).code,
+            2);
+  EXPECT_EQ(run_program({{"inspect", "own", "--models-dir", at("nowhere")}}).code, 3);
+  const Finished listed = run_program({{"models", "--models-dir", folder}});
+  EXPECT_EQ(std::ranges::count(listed.output, '\n'), 3) << listed.output;
+}
+
 TEST_F(Txt2Img, PreviewsGoIntoAFile) {
   drawn("a.png", {"-p", "a", "--preview", "proj", "--preview-path", at("preview.png")});
   EXPECT_EQ(read_image(at("preview.png")).width, 64);
