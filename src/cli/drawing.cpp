@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/output_file.h"
+#include "cli/adapter_uses.h"
 #include "cli/inspection.h"
 #include "cli/interrupt.h"
 #include "cli/model_hash.h"
