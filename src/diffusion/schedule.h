@@ -24,9 +24,9 @@ class NoiseSchedule {
   /// Stable Diffusion 1 and 2: scaled_linear from 0.00085 to 0.012.
   static NoiseSchedule stable_diffusion(bool with_zero_terminal_snr = false);
 
-  /// As k-diffusion has it: shares of signal rounded to f32, and sigma worked out from them in f32. Where little is noise, the
-  /// rounding of 1 - share weighs most: sigma_0 of Stable Diffusion is 1.3e-5 higher, and sigmas laid between the ends
-  /// of the range follow it.
+  /// As k-diffusion has it: shares of signal rounded to f32, and sigma worked out from them in f32. Where little is
+  /// noise, the rounding of 1 - share weighs most: sigma_0 of Stable Diffusion is 1.3e-5 higher, and sigmas laid
+  /// between the ends of the range follow it.
   NoiseSchedule in_single_precision() const;
 
   int size() const { return static_cast<int>(alphas_cumprod_.size()); }

@@ -57,7 +57,7 @@ TEST_F(BadInput, NoModel) {
   expect_refusal(with_model(at("nothing.safetensors")), 3, "there is no such file or folder");
   expect_refusal(with_model(at(".")), 3, "model_index.json");
   Start bundled{{"txt2img", "-p", "a cat", "-o", at("out.png"), "-m", "no-such-model", "--progress", "none"}};
-  expect_refusal(bundled, 3, "no bundled model");
+  expect_refusal(bundled, 3, "no model of that name in ");
 }
 
 TEST_F(BadInput, Usage) {

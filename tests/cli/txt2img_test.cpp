@@ -240,8 +240,7 @@ TEST_F(Program, ListsAndHelps) {
   EXPECT_NE(run_program({{"--version"}}).output.find("calotype "), std::string::npos);
   const Finished help = run_program({{"txt2img", "--help"}});
   EXPECT_EQ(help.code, 0);
-  for (const char* part :
-       {"--cfg-scale, --scale, --guidance-scale X", "[7.5;", "--prompt-file", "Examples:"})
+  for (const char* part : {"--cfg-scale, --scale, --guidance-scale X", "[7.5;", "--prompt-file", "Examples:"})
     EXPECT_NE(help.output.find(part), std::string::npos) << part << "\n" << help.output;
 }
 
