@@ -106,7 +106,10 @@ WrittenModel convert(const ModelFiles& model, const fs::path& to, const ConvertR
     const StoredType own = relaid.type();
     StoredType type = chosen_type(request.types, target, original, relaid.shape, own, kept);
     const bool changed = touches(adaptation, relaid);
-    if (changed) ++changes, type = type_of_changed(type);
+    if (changed) {
+      ++changes;
+      type = type_of_changed(type);
+    }
     if (!can_be_written(relaid, type)) type = StoredType::f32;
     auto shared = std::make_shared<RelaidTensor>(std::move(relaid));
     list.push_back({.name = shared->name,
@@ -139,9 +142,9 @@ WrittenModel convert(const ModelFiles& model, const fs::path& to, const ConvertR
       const std::string name = other.name;
       add(tensors.others, std::move(other), name, none);
     }
-  require(request.adapters.empty() || changes > 0, ErrorKind::bad_input,
-          "lora: {} changes none of the parts that are written",
-          request.adapters.empty() ? "" : request.adapters[0].file.string());
+  if (!request.adapters.empty() && changes == 0)
+    fail(ErrorKind::bad_input, "lora: {} changes none of the parts that are written",
+         request.adapters[0].file.string());
   WrittenModel result = write_model_tensors(to, model, std::move(tensors), request.words, on_tensor);
   result.kept = kept;
   result.adapters = adapters->reports();

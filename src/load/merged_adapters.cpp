@@ -17,16 +17,8 @@ bool touches(const Adaptation& adaptation, const RelaidTensor& tensor) {
 }
 
 StoredType type_of_changed(StoredType chosen) {
-  switch (chosen) {
-    case StoredType::f32:
-    case StoredType::f16:
-    case StoredType::bf16:
-    case StoredType::q8_0:
-    case StoredType::q4_0:
-      return chosen;
-    default:
-      return block_length(chosen) > 1 || bits_of(chosen) <= 8 ? StoredType::f16 : StoredType::f32;
-  }
+  if (can_round_to(chosen)) return chosen;
+  return block_length(chosen) > 1 || bits_of(chosen) <= 8 ? StoredType::f16 : StoredType::f32;
 }
 
 void write_changed(const RelaidTensor& tensor, const Adaptation& adaptation, StoredType type, const ByteSink& sink) {

@@ -74,6 +74,10 @@ void widen(const RelaidTensor& tensor, int64_t first, std::span<float> out) {
   check(out.empty(), "{}: read beyond its end", tensor.name);
 }
 
+bool can_round_to(StoredType type) {
+  return is_plain_float(type) || is_written_in_blocks(type);
+}
+
 bool can_be_written(const RelaidTensor& tensor, StoredType type) {
   if (type == tensor.type()) return !tensor.transposed || block_length(type) == 1;
   if (is_plain_float(type)) return true;

@@ -11,6 +11,9 @@ namespace calotype {
 /// all.
 void widen(const RelaidTensor& tensor, int64_t first, std::span<float> out);
 
+/// Whether values can be rounded to this type: any plain floating type, q8_0, q4_0; the others are only read.
+bool can_round_to(StoredType type);
+
 /// Whether its values can be written in this type: any plain floating type; q8_0 and q4_0 where its rows are whole
 /// blocks; any type that it has already, unless it must be transposed in blocks.
 bool can_be_written(const RelaidTensor& tensor, StoredType type);
