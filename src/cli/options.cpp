@@ -30,7 +30,7 @@ const char* kind_of(const Field& field) {
   return std::visit(
       []<class T>(T*) {
         if constexpr (std::is_same_v<T, bool>) return "";
-        if constexpr (std::is_same_v<T, int64_t>) return " N";
+        if constexpr (std::is_same_v<T, int64_t> || std::is_same_v<T, std::optional<int64_t>>) return " N";
         if constexpr (std::is_same_v<T, double> || std::is_same_v<T, std::optional<double>>) return " X";
         if constexpr (std::is_same_v<T, std::vector<double>>) return " X,X,..";
         if constexpr (std::is_same_v<T, std::vector<std::string>>) return " TEXT..";
@@ -100,7 +100,7 @@ std::string value_text(const Field& field) {
       []<class T>(T* value) -> std::string {
         if constexpr (std::is_same_v<T, std::string>) return '"' + printable(*value, 4000) + '"';
         if constexpr (std::is_same_v<T, bool> || std::is_arithmetic_v<T>) return fmt::format("{}", *value);
-        if constexpr (std::is_same_v<T, std::optional<double>>) return *value ? fmt::format("{}", **value) : "\"\"";
+        if constexpr (kIsOpenNumber<T>) return *value ? fmt::format("{}", **value) : "\"\"";
         if constexpr (std::is_same_v<T, std::vector<double>>) return fmt::format("\"{}\"", fmt::join(*value, ","));
         if constexpr (std::is_same_v<T, std::vector<std::string>>)
           return fmt::format("\"{}\"", printable(fmt::format("{}", fmt::join(*value, ",")), 4000));

@@ -22,7 +22,7 @@ namespace {
 using nlohmann::ordered_json;
 
 struct Asked {
-  TextToImage request;
+  TextToImage request{.steps = 20};
   std::string text, embd_dir;
   bool negative = false, sd1 = false, json = false;
 };
@@ -40,7 +40,6 @@ Options make_options(Asked& asked) {
                   "with their weights, and what was not understood.",
                   "TEXT");
   std::vector<Field> table;
-  if (asked.request.steps < 0) asked.request.steps = 20;
   for (const Field& field : fields(asked.request))
     if (is_asked(field)) table.push_back(field);
   table.push_back({.name = "negative",
@@ -106,7 +105,7 @@ ordered_json read_prompt(const Asked& asked) {
   const std::string& prompt = written.empty() ? single : written[0];
   PromptNotes notes;
   const PromptPlan plan = plan_prompt(prompt, *syntax, asked.negative ? PromptRole::unwanted : PromptRole::wanted,
-                                      asked.request.steps, &notes);
+                                      *asked.request.steps, &notes);
   ordered_json parts = ordered_json::array();
   std::set<std::string> warnings;
   for (const PromptPlan::Part& part : plan.parts) {

@@ -179,7 +179,7 @@ Tensor Conditioning::combined(const Tensor& unwanted, const std::vector<std::pai
     towards = combine({{rest, unwanted}, {wanted[0].first, wanted[0].second}});
     for (size_t i = 1; i < wanted.size(); ++i) towards = combine({{1.0, towards}, {wanted[i].first, wanted[i].second}});
   }
-  const double scale = run_.guided && guidance ? run_.request.cfg_scale : 1;
+  const double scale = run_.guided && guidance ? *run_.request.cfg_scale : 1;
   return guided(unwanted, towards, scale, run_.request.guidance_rescale);
 }
 

@@ -10,7 +10,6 @@
 #include "pipeline/model_kind.h"
 #include "pipeline/picture_fields.h"
 #include "pipeline/predicted_depth.h"
-#include "pipeline/preset.h"
 #include "pipeline/start.h"
 
 namespace calotype {
@@ -82,7 +81,6 @@ Settled settle(const StableDiffusion& model, const DepthToImage& asked) {
           "mask: it says which part of a picture is drawn anew; give the picture by -i FILE");
   if (request.depths.empty()) depth_net_of(model);  // refuses where there is none
   const std::string remark = choose_size(model, request.text, size_of(request), request.full_size);
-  apply_preset(request.text, model);
   for (const Field& field : fields(request)) check_range(field);
 
   Settled run = settle_text(model, request.text);

@@ -98,7 +98,7 @@ void set(const Field& field, std::string_view text) {
           set_list(field, *value, text);
         } else if constexpr (std::is_same_v<T, std::vector<std::string>>) {
           value->emplace_back(text);
-        } else if constexpr (std::is_same_v<T, std::optional<double>>) {
+        } else if constexpr (kIsOpenNumber<T>) {
           set_number(field, value->emplace(), text);
         } else {
           set_number(field, *value, text);
@@ -116,16 +116,18 @@ void check_range(const Field& field) {
         };
         if constexpr (std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) in(*value);
         if constexpr (std::is_same_v<T, std::vector<double>>) std::for_each(value->begin(), value->end(), in);
-        if constexpr (std::is_same_v<T, std::optional<double>>)
+        if constexpr (kIsOpenNumber<T>)
           if (*value) in(**value);
       },
       field.value);
 }
 
 std::string default_text(const Field& field) {
-  if (!field.unset.empty()) return field.unset;
   return std::visit(
-      []<class T>(T* value) -> std::string {
+      [&]<class T>(T* value) -> std::string {
+        if constexpr (kIsOpenNumber<T>)
+          if (*value) return plain_number(static_cast<double>(**value));
+        if (!field.unset.empty()) return field.unset;
         if constexpr (std::is_same_v<T, std::string>) return *value;
         if constexpr (std::is_arithmetic_v<T> && !std::is_same_v<T, bool>)
           return plain_number(static_cast<double>(*value));

@@ -4,16 +4,22 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <variant>
 #include <vector>
 
 namespace calotype {
 
+/// A number that may be left open.
+template <class T>
+inline constexpr bool kIsOpenNumber =
+    std::is_same_v<T, std::optional<int64_t>> || std::is_same_v<T, std::optional<double>>;
+
 /// One thing a request may say. Help, documentation and the reading of text and JSON come from tables of these; the
 /// value is the request's own member, which holds the default until it is set.
 struct Field {
-  using Value = std::variant<std::string*, bool*, int64_t*, double*, std::optional<double>*, std::vector<double>*,
-                             std::vector<std::string>*>;
+  using Value = std::variant<std::string*, bool*, int64_t*, double*, std::optional<int64_t>*, std::optional<double>*,
+                             std::vector<double>*, std::vector<std::string>*>;
 
   std::string name;     ///< as messages and JSON have it: "cfg_scale"
   std::string options;  ///< as the command line has it, ours first: "--cfg-scale,--scale"

@@ -7,7 +7,6 @@
 #include "base/error.h"
 #include "pipeline/model_kind.h"
 #include "pipeline/picture_fields.h"
-#include "pipeline/preset.h"
 #include "pipeline/start.h"
 
 namespace calotype {
@@ -27,7 +26,6 @@ Settled settle(const StableDiffusion& model, const ImageToImage& asked) {
   const ResizeMode mode = fitting(request.resize_mode);
   const std::string remark =
       choose_size(model, request.text, {request.pictures[0].width, request.pictures[0].height}, request.full_size);
-  apply_preset(request.text, model);
   for (const Field& field : fields(request)) check_range(field);
   Settled run = settle_text(model, request.text);
   if (!remark.empty()) run.remarks.push_back(remark);

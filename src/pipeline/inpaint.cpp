@@ -14,7 +14,6 @@
 #include "ops/structure.h"
 #include "pipeline/model_kind.h"
 #include "pipeline/picture_fields.h"
-#include "pipeline/preset.h"
 #include "pipeline/start.h"
 
 namespace calotype {
@@ -154,7 +153,6 @@ Settled settle(const StableDiffusion& model, const Inpaint& asked) {
   const Size own{request.picture.width, request.picture.height};
   if (request.crop && text.width == 0 && text.height == 0) text.width = text.height = model.native_size();
   const std::string remark = choose_size(model, text, own, request.full_size);
-  apply_preset(request.text, model);
   for (const Field& field : fields(request)) check_range(field);
 
   Settled run = settle_text(model, text);

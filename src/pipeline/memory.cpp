@@ -157,7 +157,7 @@ double drawing_work(const StableDiffusion& model, const Settled& run) {
   const double call = network.flop();
   const CountingWork decoder;
   model.vae->decode(Tensor::empty({1, latents[1], latents[2], latents[3]}));
-  return call * run.sampler->calls(static_cast<int>(run.request.steps)) +
+  return call * run.sampler->calls(static_cast<int>(*run.request.steps)) +
          decoder.flop() * static_cast<double>(run.pictures());
 }
 

@@ -53,10 +53,10 @@ Infotext parameters_of(const StableDiffusion& model, const Settled& run, int64_t
   const bool own_sigmas = !request.sigmas.empty(), grid = !own_sigmas && run.plan.sigmas == SigmaKind::grid;
   Infotext info{.prompt = request.prompts[index], .negative = request.negative_prompts[index], .settings = {}};
   const auto add = [&](const char* key, std::string value) { info.settings.emplace_back(key, std::move(value)); };
-  add("Steps", fmt::format("{}", own_sigmas ? request.sigmas.size() - 1 : static_cast<size_t>(request.steps)));
+  add("Steps", fmt::format("{}", own_sigmas ? request.sigmas.size() - 1 : static_cast<size_t>(*request.steps)));
   add("Sampler", run.sampler->title);
   if (!own_sigmas) add("Schedule type", schedule_type(run.plan.sigmas));
-  add("CFG scale", fmt::format("{:g}", request.cfg_scale));
+  add("CFG scale", fmt::format("{:g}", *request.cfg_scale));
   add("Seed", fmt::format("{}", request.seeds[index]));
   add("Size", fmt::format("{}x{}", request.width, request.height));
   add("Model", model.name);

@@ -7,8 +7,8 @@ namespace calotype {
 namespace {
 
 void fill(TextToImage& request, int64_t steps, double cfg_scale) {
-  if (request.steps < 0) request.steps = steps;
-  if (request.cfg_scale < 0) request.cfg_scale = cfg_scale;
+  request.steps = request.steps.value_or(steps);
+  request.cfg_scale = request.cfg_scale.value_or(cfg_scale);
 }
 
 }  // namespace

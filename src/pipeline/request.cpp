@@ -73,7 +73,7 @@ void settle_prompts(const StableDiffusion& model, Settled& run) {
   const auto take = [&](const std::vector<std::string>& prompts, PromptRole role) {
     for (const std::string& prompt : prompts) {
       if (!read.insert(prompt).second) continue;
-      const PromptPlan plan = plan_prompt(prompt, run.syntax, role, run.request.steps);
+      const PromptPlan plan = plan_prompt(prompt, run.syntax, role, *run.request.steps);
       run.composed = run.composed || plan.composed();
       for (const AdapterTag& tag : plan.adapters)
         if (std::ranges::find(run.adapters, tag) == run.adapters.end()) run.adapters.push_back(tag);
@@ -174,14 +174,14 @@ std::vector<Field> fields(TextToImage& request) {
        .value = &request.steps,
        .low = 1,
        .high = 1000,
-       .unset = request.steps < 0 ? "20; 1 for a turbo model" : ""},
+       .unset = "20; 1 for a turbo model"},
       {.name = "cfg_scale",
        .options = "--cfg-scale,--scale,--guidance-scale",
        .help = "guidance: how strictly the prompt is followed; 1 turns it off",
        .value = &request.cfg_scale,
        .low = 0,
        .high = 100,
-       .unset = request.cfg_scale < 0 ? "7.5; 1 for a turbo model" : ""},
+       .unset = "7.5; 1 for a turbo model"},
       {.name = "guidance_rescale",
        .options = "--guidance-rescale",
        .help = "0 .. 1: pulls contrast back that guidance drives up; 0 turns it off",
@@ -263,7 +263,7 @@ Settled settle_text(const StableDiffusion& model, const TextToImage& asked) {
   choose_sampler(model, run);
   run.tokenizer = request.tokenizer.value_or(rules_of(run.recipe, model.text->config));
   settle_prompts(model, run);
-  run.guided = request.cfg_scale > 1 || (request.cfg_scale != 1 && run.recipe != Recipe::diffusers);
+  run.guided = *request.cfg_scale > 1 || (request.cfg_scale != 1 && run.recipe != Recipe::diffusers);
   run.cache = cache_of(request.cache, model.unet->config);
   require(request.guidance_interval.empty() || request.guidance_interval.size() == 2, ErrorKind::bad_input,
           "guidance_interval: LOW,HIGH was expected, {} numbers are given", request.guidance_interval.size());

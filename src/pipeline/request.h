@@ -27,11 +27,11 @@ struct TextToImage {
   std::string styles = {}, wildcards = {};  // a file and a folder; only commands read them
   std::vector<std::string> style = {};      // names in `styles`, laid on in order
   int64_t wildcard_seed = -1;               // of the first picture; -1: its seed
-  int64_t clip_skip = 1;          // as the web interface counts, for both prompts; 1: as the model was trained
-  int64_t width = 0, height = 0;  // pixels; 0: the model's native size
-  // Where these are below 0, what suits the model: mostly 20 and 7.5.
-  int64_t steps = -1;
-  double cfg_scale = -1;        // at 1 and below there is no guidance (recipes other than diffusers: at 1 alone)
+  int64_t clip_skip = 1;              // as the web interface counts, for both prompts; 1: as the model was trained
+  int64_t width = 0, height = 0;      // pixels; 0: the model's native size
+  std::optional<int64_t> steps = {};  // nothing: what suits the model, mostly 20
+  std::optional<double> cfg_scale =
+      {};  // the same, mostly 7.5; at 1 and below there is no guidance (recipes other than diffusers: at 1 alone)
   double guidance_rescale = 0;  // 0: off
   int64_t seed = -1;            // picture i has seed + i and a generator of its own; -1: whoever asks must choose
   int64_t subseed = -1;         // picture i varies towards the noise of subseed + i; -1: whoever asks must choose

@@ -53,7 +53,7 @@ void take_folder(const StableDiffusion& model, Settled& run) {
 void choose_levels(const StableDiffusion& model, Settled& run, const NamedSampler& named_sampler, bool folders_own) {
   TextToImage& request = run.request;
   const Sampler& sampler = *run.sampler;
-  run.plan = default_request(sampler, run.recipe, static_cast<int>(request.steps));
+  run.plan = default_request(sampler, run.recipe, static_cast<int>(*request.steps));
   run.plan.own_sigmas = request.sigmas;
   if (run.recipe == Recipe::diffusers && sampler.preferred_sigmas == SigmaKind::karras && !folders_own)
     run.plan.sigmas = SigmaKind::karras;

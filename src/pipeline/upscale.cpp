@@ -10,7 +10,6 @@
 #include "ops/structure.h"
 #include "pipeline/model_kind.h"
 #include "pipeline/picture_input.h"
-#include "pipeline/preset.h"
 #include "pipeline/start.h"
 
 namespace calotype {
@@ -55,7 +54,6 @@ std::vector<Field> fields(Upscale& request) {
 Settled settle(const StableDiffusion& model, const Upscale& asked) {
   require_kind(model, "upscale", {ModelKind::upscaler});
   Upscale request = asked;
-  apply_preset(request.text, model);
   for (Field field : fields(request)) {
     if (field.name == "noise_level") field.high = static_cast<double>(model.low_scale.max_level);
     check_range(field);

@@ -37,10 +37,10 @@ class Prompts : public ::testing::Test {
   std::vector<std::vector<int64_t>> calls(const std::string& prompt) {
     asked_.prompt = prompt;
     const Settled run = settle(model_, asked_);
-    const Conditioning conditioning(model_, run, asked_.steps, {});
+    const Conditioning conditioning(model_, run, *asked_.steps, {});
     std::vector<std::vector<int64_t>> shapes;
     const Tensor x = Tensor::empty({1, 1, 1, 1});
-    for (int64_t step = 0; step < asked_.steps; ++step)
+    for (int64_t step = 0; step < *asked_.steps; ++step)
       conditioning.guided_output(step, x, [&](const Tensor&, const Tensor& context, int64_t, int64_t) {
         shapes.push_back({context.dim(0), context.dim(1)});
         Tensor output = Tensor::empty({context.dim(0), 1, 1, 1});
